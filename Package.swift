@@ -14,6 +14,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// The settings of generated code, which does not spell out what is unsafe.
+let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
 /// A module of ours; its list of dependencies is the architecture, see Sources/README.md.
 func module(
     _ name: String,
@@ -68,7 +71,12 @@ let package = Package(
         module("Base", []),
         module("Loop", [deque] + nio),
         module("Domain", ["Base"]),
-        module("Promising", ["Base", "Domain"]),
+        module("Promising", ["Base", "Domain", crypto]),
+        .target(
+            name: "Messages",
+            dependencies: [protobuf],
+            swiftSettings: generated,
+        ),
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),

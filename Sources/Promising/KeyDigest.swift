@@ -1,0 +1,59 @@
+// Idempotency keys and request bodies as 128-bit digests: what the tables and the gate store.
+
+package import Base
+internal import Crypto
+
+/// Collects the parts of a key or a body and digests them: SHA-256, cut to 128 bits.
+///
+/// Parts are length-prefixed, so that no two lists of parts give the same bytes.
+package struct DigestBuilder {
+    private var bytes: [UInt8] = []
+
+    package init() {
+        bytes.reserveCapacity(128)
+    }
+
+    package mutating func add(_ text: String) {
+        add(Int64(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    package mutating func add(_ number: Int64) {
+        for shift in stride(from: 0, to: 64, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> Int64(shift)))
+        }
+    }
+
+    package mutating func add(_ id: ID) {
+        add(Int64(bitPattern: id.high))
+        add(Int64(bitPattern: id.low))
+    }
+
+    /// The first 128 bits of the SHA-256 of what was added, in the form of a version 8 UUID
+    /// (RFC 9562, section 5.8).
+    package func digest() -> ID {
+        var id = ID(bytes: Array(SHA256.hash(data: bytes))[..<16])
+        id.high = id.high & 0xffff_ffff_ffff_0fff | 0x8000
+        id.low = id.low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        return id
+    }
+}
+
+extension DigestBuilder {
+    /// What kind of command a key belongs to; a key may be used once per kind.
+    package enum Scope: String {
+        case reserve
+        case reservationCommand
+        case stock
+        case order
+        case orderCommand
+    }
+
+    /// The digest of an idempotency key.
+    package static func key(_ scope: Scope, _ idempotencyKey: String) -> ID {
+        var builder = DigestBuilder()
+        builder.add(scope.rawValue)
+        builder.add(idempotencyKey)
+        return builder.digest()
+    }
+}
