@@ -80,5 +80,15 @@ let package = Package(
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Gate",
+            ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
+            resources: [.embedInCode("Scripts")],
+        ),
+        module(
+            "Ledger",
+            ["Base", "Domain", "Loop", "Postgres", "Promising", deque, logging] + nio,
+            resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
+        ),
     ],
 )
