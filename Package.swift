@@ -72,5 +72,7 @@ let package = Package(
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
+
+        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
     ],
 )
