@@ -90,5 +90,7 @@ let package = Package(
             ["Base", "Domain", "Loop", "Postgres", "Promising", deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
+
+        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
     ],
 )
