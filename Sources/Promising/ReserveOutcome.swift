@@ -1,0 +1,11 @@
+// The answer to a request for units.
+
+package import Domain
+
+/// What became of a request to hold units.
+package enum ReserveOutcome: Hashable, Sendable {
+    /// Committed: now, or by an earlier attempt with the same key.
+    case held(Reservation)
+    /// Nothing is held.
+    case refused(Refusal)
+}
