@@ -72,5 +72,9 @@ let package = Package(
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
+
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
+        tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
+        tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
     ],
 )
