@@ -53,7 +53,7 @@ func spawn(_ arguments: [String], input: Int32? = nil, output: String) throws ->
 
     var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
     defer {
-        for unsafetext in unsafe argv { unsafe free(text) }
+        for index in arguments.indices { unsafe free(argv[index]) }
     }
     var pid = pid_t()
     let result = unsafe posix_spawnp(&pid, arguments[0], &actions, &attributes, &argv, environ)
