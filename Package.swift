@@ -92,5 +92,9 @@ let package = Package(
         ),
 
         tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
+
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
+        tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
+        tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
     ],
 )
