@@ -73,6 +73,6 @@ let package = Package(
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
 
-        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
+        tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
     ],
 )
