@@ -87,7 +87,7 @@ let package = Package(
         ),
         module(
             "Ledger",
-            ["Base", "Domain", "Loop", "Postgres", "Promising", deque, logging] + nio,
+            ["Base", "Domain", "Loop", "Postgres", "Promising", crypto, deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
 
@@ -96,5 +96,6 @@ let package = Package(
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
+        tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
     ],
 )
