@@ -91,7 +91,6 @@ let package = Package(
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
 
-        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
 
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
