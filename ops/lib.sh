@@ -238,7 +238,8 @@ SESSION=
 # and takes the whole session with it (see stop_session).
 run_in_session() {
     local code=0
-    setsid -- "$@" </dev/null &
+    # A command in the background starts out deaf to Ctrl-C; env mends that.
+    env --default-signal=INT,QUIT setsid -- "$@" </dev/null 9>&- &
     SESSION=$!
     wait "$SESSION" || code=$?
     stop_session
@@ -253,7 +254,7 @@ stop_session() {
         for pid in $(session_processes "$SESSION"); do
             kill -s "$signal" "$pid" 2>/dev/null || true
         done
-        for ((tries = 0; tries < 40; tries++)); do
+        for ((tries = 0; tries < 120; tries++)); do
             [[ -n $(session_processes "$SESSION") ]] || break
             sleep 0.05
         done
