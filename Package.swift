@@ -28,8 +28,12 @@ func module(
     )
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    path: String? = nil,
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
 let nio: [Target.Dependency] = [
@@ -72,5 +76,7 @@ let package = Package(
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
+
+        tests("TidyTests", [], path: "Tests/Tidy"),
     ],
 )
