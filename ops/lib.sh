@@ -14,7 +14,7 @@ QUIET=${QUIET:-0}
 
 # What a build, a server and a test need; one line per package is printed by install_packages.
 BUILD_PACKAGES=(libhiredis-dev libpq-dev libnghttp2-dev)
-SERVER_PACKAGES=(redis-server postgresql postgresql-client)
+SERVER_PACKAGES=(procps redis-server postgresql postgresql-client)
 
 # --- Messages -------------------------------------------------------------------------------
 
