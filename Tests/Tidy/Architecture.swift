@@ -29,7 +29,7 @@ let architecture: [String: Imports] = [
     "Postgres": Imports(ours: ["Base", "CLibpq"], others: ["DequeModule"]),
     "Gate": Imports(
         ours: ["Base", "Loop", "Domain", "Promising", "Redis"],
-        others: nio.union(["Logging"]),
+        others: nio.union(["Crypto", "Logging"]),
     ),
     "Ledger": Imports(
         ours: ["Base", "Loop", "Domain", "Promising", "Postgres"],

@@ -3,10 +3,12 @@
 import Testing
 
 @Suite struct TidyTests {
+    /// Read once: a suite is made anew for every case.
+    private static let shared = Result { try Tree() }
     let tree: Tree
 
     init() throws {
-        tree = try Tree()
+        tree = try Self.shared.get()
     }
 
     @Test(arguments: Rule.all)
