@@ -31,8 +31,12 @@ func module(
     )
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    path: String? = nil,
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
 let nio: [Target.Dependency] = [
@@ -96,5 +100,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
         tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
+
+        tests("TidyTests", [], path: "Tests/Tidy"),
     ],
 )
