@@ -80,5 +80,18 @@ let package = Package(
         module("RPC", ["Base", "Loop", "CNghttp2", protobuf, logging, deque] + nio),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Ledger",
+            ["Base", "Domain", "Promising", "Postgres"],
+            resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
+        ),
+        module(
+            "API",
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf],
+        ),
+
+        tests("DomainTests", ["Base", "Domain"]),
+        tests("LedgerTests", ["Base", "Domain", "Promising", "Postgres", "Ledger"]),
+        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API"]),
     ],
 )
