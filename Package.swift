@@ -81,8 +81,13 @@ let package = Package(
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
         module("Postgres", ["Base", "CLibpq", deque]),
         module(
+            "Gate",
+            ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
+            resources: [.embedInCode("Scripts")],
+        ),
+        module(
             "Ledger",
-            ["Base", "Domain", "Promising", "Postgres"],
+            ["Base", "Domain", "Loop", "Postgres", "Promising", deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
         module(
@@ -92,6 +97,7 @@ let package = Package(
 
         tests("DomainTests", ["Base", "Domain"]),
         tests("LedgerTests", ["Base", "Domain", "Promising", "Postgres", "Ledger"]),
-        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API"]),
+        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
     ],
 )

@@ -22,6 +22,8 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
     }
 
     package let eventLoop: any EventLoop
+    /// The deadlines of this loop; only from its own thread.
+    package let timers: Timers
 
     // Confined to the loop's thread.
     private var jobs = Deque<UnownedJob>()
@@ -32,6 +34,7 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
 
     package init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
+        timers = Timers(eventLoop)
     }
 
     /// Runs `operation` as a task that starts, resumes and ends on this loop.

@@ -41,6 +41,7 @@ CREATE TABLE positions (
     CONSTRAINT no_negative CHECK (held >= 0 AND allocated >= 0 AND safety >= 0 AND damaged >= 0
         AND quality_control >= 0 AND in_transit >= 0)
 ) WITH (fillfactor = 50);
+CREATE INDEX positions_node ON positions (node, sku);
 
 -- Every change of every unit: one row per batch and position, never changed.
 -- step 0 made the version; later steps left free as it was. after holds the buckets

@@ -1,0 +1,160 @@
+// Finds out which epoch is open, and opens the next one when the cache was lost. One per process;
+// never on the way of a request that finds the gate open.
+
+package import Logging
+package import Loop
+package import NIOCore
+package import Promising
+package import Redis
+
+/// Keeps the open epoch of a process.
+package actor EpochKeeper<Authority: EpochAuthority> {
+    private let authority: Authority
+    private let steps: RedisSteps
+    private let server: String
+    private let logger: Logger
+    private var current: OpenEpoch?
+    private var opening: Task<Result<OpenEpoch, Failure>, Never>?
+
+    /// How often this process opened an epoch itself.
+    package private(set) var reopenings = 0
+
+    /// `server` names this process in the table of epochs.
+    package init(
+        authority: Authority,
+        redis: NIOLoopBound<RedisConnection>,
+        loop: Loop,
+        server: String,
+        logger: Logger,
+    ) {
+        self.authority = authority
+        steps = RedisSteps(loop: loop, redis: redis)
+        self.server = server
+        self.logger = logger
+    }
+
+    /// The epoch to call, given the one that was found closed (nil: none was tried yet).
+    ///
+    /// Many may ask at once; one opening serves them all.
+    package func epoch(after closed: Int64?) async throws(Failure) -> OpenEpoch {
+        if let current, current.number > closed ?? 0 { return current }
+        let task = opening ?? begin(closed: closed)
+        let outcome = await task.value
+        return try outcome.get()
+    }
+
+    private func begin(closed: Int64?) -> Task<Result<OpenEpoch, Failure>, Never> {
+        let task = Task { await find(closed: closed) }
+        opening = task
+        return task
+    }
+
+    private func find(closed: Int64?) async -> Result<OpenEpoch, Failure> {
+        defer { opening = nil }
+        do throws(Failure) {
+            let known = try await authority.currentEpoch()
+            if known.epoch > closed ?? 0 {
+                return .success(adopt(known))
+            }
+            let opened = try await authority.reopen(
+                closed: known.epoch,
+                by: server,
+                steps: steps,
+            )
+            if opened.epoch > known.epoch {
+                reopenings += 1
+                logger.notice("opened the gate", metadata: ["epoch": "\(opened.epoch)"])
+                await steps.unlinkOthers(than: opened.epoch)
+            }
+            return .success(adopt(opened))
+        } catch {
+            logger.warning("cannot open the gate", metadata: ["error": "\(error)"])
+            return .failure(error)
+        }
+    }
+
+    private func adopt(_ record: EpochRecord) -> OpenEpoch {
+        if let current, current.record == record { return current }
+        let epoch = OpenEpoch(record)
+        current = epoch
+        return epoch
+    }
+}
+
+/// The steps of a reopening, on a connection of their own.
+struct RedisSteps: EpochSteps {
+    let loop: Loop
+    let redis: NIOLoopBound<RedisConnection>
+
+    func probe(_ record: EpochRecord) async throws(Failure) -> Bool {
+        let reply = try await send(ScriptCall().command(OpenEpoch(record), pendingMs: 0))
+        guard case .error(let error) = reply else { return true }
+        if GateClosure.codes.contains(error.code) { return false }
+        throw .unavailable(what: "redis: \(error.code)", retryAfterMs: 100)
+    }
+
+    func replid() async throws(Failure) -> String {
+        let reply = try await send(RedisCommand("INFO", "replication"))
+        var fields: [Substring: Substring] = [:]
+        for line in (reply.text ?? "").split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { fields[parts[0]] = parts[1] }
+        }
+        guard fields["role"] == "master", let replid = fields["master_replid"] else {
+            throw .unavailable(what: "redis: not a primary", retryAfterMs: 100)
+        }
+        return String(replid)
+    }
+
+    func open(_ record: EpochRecord) async -> Bool {
+        let script = OpenEpoch(record).script
+        let command = RedisCommand("EVAL", script.text, "1", GateKeys.epoch, "open")
+        do throws(Failure) {
+            return try await send(command) == .status("OPEN")
+        } catch {
+            return false
+        }
+    }
+
+    /// Frees the memory of all epochs but one; what it does not reach, the next opening will.
+    func unlinkOthers(than epoch: Int64) async {
+        let kept = GateKeys.prefix(epoch: epoch)
+        var cursor = "0"
+        repeat {
+            let scan = RedisCommand(
+                "SCAN", cursor, "MATCH", "\(GateKeys.shard):*:*", "COUNT", "1000",
+            )
+            guard case .array(let parts)? = try? await send(scan), parts.count == 2,
+                case .array(let keys) = parts[1]
+            else { return }
+            let old = keys.compactMap(\.text).filter { !$0.hasPrefix(kept) }
+            if !old.isEmpty {
+                var unlink = RedisCommand("UNLINK")
+                for key in old { unlink.append(key) }
+                guard (try? await send(unlink)) != nil else { return }
+            }
+            cursor = parts[0].text ?? "0"
+        } while cursor != "0"
+    }
+
+    private func send(_ command: RedisCommand) async throws(Failure) -> RedisReply {
+        let redis = self.redis
+        let outcome: Result<RedisReply, RedisError> = await loop.start {
+            do throws(RedisError) {
+                return .success(try await redis.value.send(command))
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        switch outcome {
+        case .success(let reply): return reply
+        case .failure(let error):
+            throw .unavailable(what: "redis: \(error)", retryAfterMs: 100)
+        }
+    }
+}
+
+/// The errors by which Redis says that the epoch is not open there.
+enum GateClosure {
+    static let codes: Set<String> = ["NOSCRIPT", "STALE", "READONLY"]
+}

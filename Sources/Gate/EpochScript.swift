@@ -1,0 +1,53 @@
+// The text of the gate's script for one epoch, its digest, and the names of the keys.
+
+internal import Crypto
+package import Promising
+package import Redis
+
+/// An epoch that can be called: its number and the digest of its script.
+package struct OpenEpoch: Hashable, Sendable {
+    package let record: EpochRecord
+    /// The script with the epoch's number and replid in its text. Only `open` may ever send the
+    /// text; everything else calls it by digest, so that a Redis that forgot it says so.
+    package let script: RedisScript
+
+    package var number: Int64 { record.epoch }
+
+    package init(_ record: EpochRecord) {
+        self.record = record
+        let text = Self.template
+            .replacing("@EPOCH@", with: String(record.epoch))
+            .replacing("@REPLID@", with: record.replid)
+        let digest = Insecure.SHA1.hash(data: Array(text.utf8))
+        script = RedisScript(text: text, sha1: hexadecimal(digest))
+    }
+
+    private static let template = String(decoding: PackageResources.gate_lua, as: UTF8.self)
+}
+
+/// Names of keys: everything of a shard lies in one slot.
+package enum GateKeys {
+    /// The hash tag of the one shard that there is.
+    package static let shard = "{h0}"
+
+    /// The open epoch's number.
+    package static let epoch = "\(shard):e"
+
+    /// What all keys of an epoch begin with.
+    package static func prefix(epoch: Int64) -> String { "\(shard):\(epoch):" }
+
+    /// The hash of a position.
+    package static func position(_ id: Int64, epoch: Int64) -> String {
+        "\(prefix(epoch: epoch))p\(id)"
+    }
+}
+
+private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in bytes {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+}

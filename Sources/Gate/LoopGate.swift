@@ -1,0 +1,340 @@
+// The gate of one loop. Everything that a turn of the loop admits, settles and loads goes to Redis in
+// one script call. It must never answer an admission that the script did not see, and never send the
+// script's text.
+
+package import Base
+package import Logging
+package import Loop
+internal import NIOCore
+package import Promising
+package import Redis
+
+/// Bounds of the gate.
+package struct GateLimits: Sendable {
+    /// How long a pending entry may live before anybody may free it.
+    package var pendingMs = 5_000
+    /// How long an admission waits for a gate that is closed or cannot be reached.
+    package var admissionWaitMs: Int64 = 1_000
+    /// Lines and rows of one script call: bounds the time that it holds Redis up.
+    package var callSizeMax = 2_000
+    /// The pause before what failed is sent again.
+    package var retryMs: Int64 = 20
+
+    package init() {}
+}
+
+/// How often the gate did what.
+package struct GateCounters: Sendable {
+    package var calls = 0
+    package var admitted = 0
+    package var refused = 0
+    package var closures = 0
+    package var failures = 0
+}
+
+/// The hot view of stock, from one loop.
+package final class LoopGate<Authority: EpochAuthority>: GatePort {
+    private struct WaitingAdmission {
+        let admission: Admission
+        let deadline: NIODeadline
+        let continuation: CheckedContinuation<Result<AdmissionAnswer, Failure>, Never>
+    }
+
+    private struct WaitingSettlement {
+        let settlement: Settlement
+        let ending: [(key: ID, end: PendingEnd)]
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct WaitingLoad {
+        let positions: [LoadedPosition]
+        let epoch: Int64
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    /// What one script call carries.
+    private struct Flight {
+        var epoch: OpenEpoch
+        var call = ScriptCall()
+        var admissions: [WaitingAdmission] = []
+        var settlements: [WaitingSettlement] = []
+        var loads: [WaitingLoad] = []
+    }
+
+    private let loop: Loop
+    private let redis: RedisConnection
+    private let keeper: EpochKeeper<Authority>
+    private let limits: GateLimits
+    private let logger: Logger
+
+    private var admissions: [WaitingAdmission] = []
+    private var settlements: [WaitingSettlement] = []
+    private var loads: [WaitingLoad] = []
+    private var epoch: OpenEpoch?
+    /// The highest epoch known to be over or about to be: the next one must be higher.
+    private var closedEpoch: Int64?
+    private var isOpening = false
+    private var isFlushScheduled = false
+    private var isRetryScheduled = false
+
+    package private(set) var counters = GateCounters()
+
+    package init(
+        loop: Loop,
+        redis: RedisConnection,
+        keeper: EpochKeeper<Authority>,
+        limits: GateLimits,
+        logger: Logger,
+    ) {
+        self.loop = loop
+        self.redis = redis
+        self.keeper = keeper
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// True while the gate can be called.
+    package var isOpen: Bool {
+        loop.eventLoop.preconditionInEventLoop()
+        return epoch != nil && redis.isConnected
+    }
+
+    /// Finds the open epoch, or opens one, before the first request comes.
+    package func warmUp() {
+        loop.eventLoop.preconditionInEventLoop()
+        if epoch == nil { findEpoch() }
+    }
+
+    // MARK: The port
+
+    package func admit(_ admission: Admission) async throws(Failure) -> AdmissionAnswer {
+        loop.eventLoop.preconditionInEventLoop()
+        let deadline = NIODeadline.now() + .milliseconds(limits.admissionWaitMs)
+        let outcome = await withCheckedContinuation { continuation in
+            admissions.append(
+                WaitingAdmission(
+                    admission: admission,
+                    deadline: deadline,
+                    continuation: continuation,
+                )
+            )
+            scheduleFlush()
+        }
+        return try outcome.get()
+    }
+
+    package func load(_ positions: [LoadedPosition], epoch: Int64) async throws(Failure) {
+        loop.eventLoop.preconditionInEventLoop()
+        await withCheckedContinuation { continuation in
+            loads.append(
+                WaitingLoad(positions: positions, epoch: epoch, continuation: continuation)
+            )
+            scheduleFlush()
+        }
+    }
+
+    package func settle(
+        _ settlement: Settlement,
+        ending: [(key: ID, end: PendingEnd)],
+    ) async {
+        loop.eventLoop.preconditionInEventLoop()
+        if settlement.rows.isEmpty && ending.isEmpty { return }
+        await withCheckedContinuation { continuation in
+            settlements.append(
+                WaitingSettlement(
+                    settlement: settlement,
+                    ending: ending,
+                    continuation: continuation,
+                )
+            )
+            scheduleFlush()
+        }
+    }
+
+    package func epochMoved(to epoch: Int64) {
+        loop.eventLoop.preconditionInEventLoop()
+        guard let open = self.epoch, open.number < epoch else { return }
+        close(open)
+    }
+
+    // MARK: Sending
+
+    private func scheduleFlush() {
+        if isFlushScheduled { return }
+        isFlushScheduled = true
+        loop.atTurnEnd(.gather) { self.flush() }
+    }
+
+    private func flush() {
+        isFlushScheduled = false
+        failLateAdmissions()
+        while !admissions.isEmpty || !settlements.isEmpty || !loads.isEmpty {
+            guard let epoch else {
+                findEpoch()
+                return
+            }
+            if let newer = settlements.first(where: { $0.settlement.epoch > epoch.number }) {
+                epochMoved(to: newer.settlement.epoch)
+                continue
+            }
+            send(nextFlight(epoch))
+        }
+    }
+
+    /// Takes as much of what waits as one call may carry; what belongs to an older epoch is done
+    /// with, because the open one was loaded later than it was committed.
+    private func nextFlight(_ epoch: OpenEpoch) -> Flight {
+        var flight = Flight(epoch: epoch)
+        var taken = 0
+        for waiting in settlements where flight.call.size < limits.callSizeMax {
+            taken += 1
+            if waiting.settlement.epoch < epoch.number {
+                waiting.continuation.resume()
+                continue
+            }
+            for row in waiting.settlement.rows { flight.call.add(row) }
+            for ending in waiting.ending { flight.call.end(ending.key, ending.end) }
+            flight.settlements.append(waiting)
+        }
+        settlements.removeFirst(taken)
+        taken = 0
+        for waiting in loads where flight.call.size < limits.callSizeMax {
+            taken += 1
+            if waiting.epoch != epoch.number {
+                waiting.continuation.resume()
+                continue
+            }
+            for position in waiting.positions { flight.call.add(position) }
+            flight.loads.append(waiting)
+        }
+        loads.removeFirst(taken)
+        taken = 0
+        for waiting in admissions where flight.call.size < limits.callSizeMax {
+            taken += 1
+            flight.call.add(waiting.admission)
+            flight.admissions.append(waiting)
+        }
+        admissions.removeFirst(taken)
+        return flight
+    }
+
+    private func send(_ flight: Flight) {
+        if flight.call.size == 0 { return }
+        counters.calls += 1
+        redis.send(flight.call.command(flight.epoch, pendingMs: limits.pendingMs)) { outcome in
+            self.landed(flight, outcome)
+        }
+    }
+
+    // MARK: Replies
+
+    private func landed(_ flight: Flight, _ outcome: Result<RedisReply, RedisError>) {
+        switch outcome {
+        case .success(.bytes(let bytes)):
+            answer(flight, bytes)
+        case .success(.error(let error)) where GateClosure.codes.contains(error.code):
+            close(flight.epoch)
+            putBack(flight)
+            scheduleFlush()
+        case .success(let reply):
+            // Redis answers, but does not do its work: out of memory, busy, or a script that fails.
+            counters.failures += 1
+            logger.error("the gate's script failed", metadata: ["reply": "\(reply)"])
+            for waiting in flight.admissions {
+                waiting.continuation.resume(
+                    returning: .failure(.unavailable(what: "redis", retryAfterMs: 100))
+                )
+            }
+            putBack(flight, admissionsToo: false)
+            scheduleRetry()
+        case .failure:
+            // Unknown whether it ran; every message is harmless when it comes twice.
+            counters.failures += 1
+            putBack(flight)
+            scheduleRetry()
+        }
+    }
+
+    private func answer(_ flight: Flight, _ bytes: [UInt8]) {
+        guard let answers = ScriptReply.answers(bytes, epoch: flight.epoch.number),
+            answers.count == flight.admissions.count
+        else {
+            invariantBroken("the gate's script answered \(bytes.count) bytes of nonsense")
+        }
+        for waiting in flight.settlements { waiting.continuation.resume() }
+        for waiting in flight.loads { waiting.continuation.resume() }
+        for (waiting, answer) in zip(flight.admissions, answers) {
+            switch answer {
+            case .admitted: counters.admitted += 1
+            case .refused: counters.refused += 1
+            case .known, .missing: break
+            }
+            waiting.continuation.resume(returning: .success(answer))
+        }
+    }
+
+    private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
+        settlements.insert(contentsOf: flight.settlements, at: 0)
+        loads.insert(contentsOf: flight.loads, at: 0)
+        if admissionsToo { admissions.insert(contentsOf: flight.admissions, at: 0) }
+    }
+
+    private func scheduleRetry() {
+        if isRetryScheduled { return }
+        isRetryScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .milliseconds(limits.retryMs)) {
+            bound.value.isRetryScheduled = false
+            bound.value.scheduleFlush()
+        }
+    }
+
+    private func failLateAdmissions() {
+        if admissions.isEmpty { return }
+        let now = NIODeadline.now()
+        admissions.removeAll { waiting in
+            if waiting.deadline > now { return false }
+            waiting.continuation.resume(
+                returning: .failure(.unavailable(what: "gate", retryAfterMs: 100))
+            )
+            return true
+        }
+    }
+
+    // MARK: Epochs
+
+    private func close(_ epoch: OpenEpoch) {
+        guard self.epoch == epoch else { return }
+        counters.closures += 1
+        closedEpoch = epoch.number
+        self.epoch = nil
+    }
+
+    private func findEpoch() {
+        if isOpening { return }
+        isOpening = true
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let keeper = self.keeper
+        let closed = closedEpoch
+        loop.start {
+            let outcome: Result<OpenEpoch, Failure>
+            do throws(Failure) {
+                outcome = .success(try await keeper.epoch(after: closed))
+            } catch {
+                outcome = .failure(error)
+            }
+            bound.value.found(outcome)
+        }
+    }
+
+    private func found(_ outcome: Result<OpenEpoch, Failure>) {
+        isOpening = false
+        switch outcome {
+        case .success(let found):
+            epoch = found
+            scheduleFlush()
+        case .failure:
+            scheduleRetry()
+        }
+    }
+}

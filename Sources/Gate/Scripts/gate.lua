@@ -1,0 +1,232 @@
+-- The gate: admits, settles and loads, in one atomic call per turn of a server's loop.
+--
+-- Contract (PROTOCOL.md is its source; every name in capitals stands there).
+-- The text is made per epoch: the two marks in the next statement are replaced by the number of the
+-- epoch and by the master_replid of the very Redis process that the epoch was opened on. A process
+-- that has lost its script cache answers NOSCRIPT; one that lost the epoch key, or has another
+-- replid, answers STALE. Nothing may ever load this text again except `open`.
+--
+-- KEYS: 1 the epoch key {shard}:e. All other keys begin with {shard}:<epoch>: and lie in its slot:
+--   p<id>  hash of a position: w f x h, u (present: channels are not known), c:<channel> version:units
+--   q      hash of pending entries: key -> deadline in ms (8), then position (8) and units (8) a line
+--   m<n>   set of markers of minute n: "this key is known, ask Postgres"
+-- ARGV: 1 the operation:
+--   open   makes this epoch the open one; refused (STALE) if one as high is open. Reply: OPEN.
+--   batch  ARGV 2 rows, 3 loads, 4 ends, 5 admits, packed little-endian, done in that order:
+--     row    position (8) version (8) delta (8) free (8) flags (1: 1 fresh, 2 channel follows)
+--            [length (1) channel, units withheld (8)]
+--     load   position (8) version (8) free (8) channels (1) then each: length (1) channel, units (8),
+--            version of that figure (8)
+--     end    key (16) committed (1)
+--     admit  key (16) checked (1) length (1) channel, lines (2) then each: position (8) units (8)
+--     Also ARGV 6: how long a pending entry lives, in ms.
+--   Reply: one record per admit: a admitted, s shared with a pending entry of the same key,
+--     k known, m missing, r refused and then line (2, from 0), free (8), pending (8).
+-- Errors: STALE. Every write comes after all checks of its operation; a text that passes the fence
+-- does not fail half-way.
+-- Keeps I4 (the view is exact at w and x) and I5 (coverage); a row is applied once, in any order.
+local EPOCH, REPLID = '@EPOCH@', '@REPLID@'
+
+local info = redis.call('INFO', 'replication')
+if string.match(info, 'master_replid:(%x+)') ~= REPLID then
+  return redis.error_reply('STALE another process')
+end
+local open = redis.call('GET', KEYS[1])
+if ARGV[1] == 'open' then
+  if open and tonumber(open) >= tonumber(EPOCH) then
+    return redis.error_reply('STALE an epoch as high is open')
+  end
+  redis.call('SET', KEYS[1], EPOCH)
+  return redis.status_reply('OPEN')
+end
+if open ~= EPOCH then
+  return redis.error_reply('STALE another epoch')
+end
+
+local unpack_ = struct.unpack
+local prefix = string.sub(KEYS[1], 1, -2) .. EPOCH .. ':'
+local position_prefix, pending_key = prefix .. 'p', prefix .. 'q'
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local minute = math.floor(time[1] / 60)
+local marker_key, marker_before = prefix .. 'm' .. minute, prefix .. 'm' .. (minute - 1)
+
+-- Positions touched by this call, read once and written once: id -> {w, f, x, h, u}, or false.
+local positions, dirty = {}, {}
+local function position(id)
+  local p = positions[id]
+  if p == nil then
+    local v = redis.call('HMGET', position_prefix .. id, 'w', 'f', 'x', 'h', 'u')
+    p = v[1] and {w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',', h = tonumber(v[4]),
+      u = v[5]} or false
+    positions[id] = p
+  end
+  return p
+end
+
+-- The holds of all pending entries by position: needed where a position is made anew.
+local pending_sums
+local function pending_of(id)
+  if not pending_sums then
+    pending_sums = {}
+    for _, entry in ipairs(redis.call('HVALS', pending_key)) do
+      for at = 9, #entry, 16 do
+        local p, units = unpack_('<I8I8', entry, at)
+        pending_sums[p] = (pending_sums[p] or 0) + units
+      end
+    end
+  end
+  return pending_sums[id] or 0
+end
+
+local function create(id, version, free, channels_unknown)
+  positions[id] = {w = version, f = free, x = ',', h = pending_of(id), u = channels_unknown}
+  dirty[id] = true
+end
+
+local function withhold(id, channel, units, version)
+  local key, field = position_prefix .. id, 'c:' .. channel
+  local held = redis.call('HGET', key, field)
+  if not held or tonumber(string.match(held, '^(%d+):')) < version then
+    redis.call('HSET', key, field, string.format('%d:%d', version, units))
+  end
+end
+
+local function apply(id, version, delta, free, fresh)
+  local p = position(id)
+  if not p then
+    if fresh then create(id, version, free, '1') end
+    return
+  end
+  local mark = string.format(',%d,', version)
+  if version <= p.w or string.find(p.x, mark, 1, true) then return end
+  p.f = p.f + delta
+  dirty[id] = true
+  if version ~= p.w + 1 then
+    p.x = p.x .. string.sub(mark, 2)
+    return
+  end
+  p.w = version
+  while p.x ~= ',' do
+    local from, to = string.find(p.x, string.format(',%d,', p.w + 1), 1, true)
+    if not from then break end
+    p.x = string.sub(p.x, 1, from) .. string.sub(p.x, to + 1)
+    p.w = p.w + 1
+  end
+end
+
+local rows, loads, ends, admits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+local at = 1
+while at <= #rows do
+  local id, version, delta, free, flags
+  id, version, delta, free, flags, at = unpack_('<I8I8i8i8B', rows, at)
+  apply(id, version, delta, free, flags % 2 == 1)
+  if flags >= 2 then
+    local channel, units
+    channel, units, at = unpack_('<Bc0I8', rows, at)
+    if position(id) then withhold(id, channel, units, version) end
+  end
+end
+
+at = 1
+while at <= #loads do
+  local id, version, free, channels
+  id, version, free, channels, at = unpack_('<I8I8i8B', loads, at)
+  local p = position(id)
+  if not p then
+    create(id, version, free, false)
+  elseif p.u then
+    p.u = false
+    dirty[id] = true
+    redis.call('HDEL', position_prefix .. id, 'u')
+  end
+  for _ = 1, channels do
+    local channel, units, since
+    channel, units, since, at = unpack_('<Bc0I8I8', loads, at)
+    withhold(id, channel, units, since)
+  end
+end
+
+local marked
+at = 1
+while at <= #ends do
+  local key, committed
+  key, committed, at = unpack_('<c16B', ends, at)
+  local entry = redis.call('HGET', pending_key, key)
+  if entry then
+    for from = 9, #entry, 16 do
+      local id, units = unpack_('<I8I8', entry, from)
+      local p = position(id)
+      if p then
+        p.h = p.h - units
+        dirty[id] = true
+      end
+    end
+    redis.call('HDEL', pending_key, key)
+  end
+  if committed == 1 then
+    redis.call('SADD', marker_key, key)
+    marked = true
+  end
+end
+if marked then redis.call('EXPIRE', marker_key, 180) end
+
+-- Whether one admit has room: its code, and for a refusal the line at fault with its figures.
+local function decide(lines, channel)
+  for i = 1, #lines, 2 do
+    local id, units = lines[i], lines[i + 1]
+    local p = position(id)
+    if not p or (p.u and channel ~= '') then return 'm' end
+  end
+  for i = 1, #lines, 2 do
+    local id, units = lines[i], lines[i + 1]
+    local p, withheld = positions[id], 0
+    if channel ~= '' then
+      local figure = redis.call('HGET', position_prefix .. id, 'c:' .. channel)
+      if figure then withheld = tonumber(string.match(figure, ':(%d+)$')) end
+    end
+    if p.f - withheld - p.h < units then
+      return 'r', struct.pack('<I2i8i8', (i - 1) / 2, p.f - withheld, p.h)
+    end
+  end
+  return 'a'
+end
+
+local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
+at = 1
+while at <= #admits do
+  local key, checked, channel, count
+  key, checked, channel, count, at = unpack_('<c16BBc0I2', admits, at)
+  local first = at
+  local lines = {}
+  for i = 1, count do
+    lines[2 * i - 1], lines[2 * i], at = unpack_('<I8I8', admits, at)
+  end
+  if checked == 0 and (redis.call('SISMEMBER', marker_key, key) == 1
+      or redis.call('SISMEMBER', marker_before, key) == 1) then
+    reply[#reply + 1] = 'k'
+  elseif redis.call('HEXISTS', pending_key, key) == 1 then
+    reply[#reply + 1] = 's'
+  else
+    local code, figures = decide(lines, channel)
+    reply[#reply + 1] = code
+    if figures then reply[#reply + 1] = figures end
+    if code == 'a' then
+      for i = 1, #lines, 2 do
+        local id = lines[i]
+        positions[id].h = positions[id].h + lines[i + 1]
+        dirty[id] = true
+      end
+      redis.call('HSET', pending_key, key, deadline .. string.sub(admits, first, at - 1))
+    end
+  end
+end
+
+for id in pairs(dirty) do
+  local p = positions[id]
+  local key = position_prefix .. id
+  redis.call('HSET', key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
+  if p.u then redis.call('HSET', key, 'u', p.u) end
+end
+return table.concat(reply)

@@ -1,0 +1,83 @@
+// A client of gRPC over HTTP/2 with prior knowledge: one connection, many calls at once.
+
+package import Loop
+internal import NIOCore
+
+/// The reply to a unary call, with what came before and after it.
+package struct UnaryAnswer: Hashable, Sendable {
+    package var message: [UInt8]
+    /// What came before the reply.
+    package var metadata: Metadata
+    /// What came after the reply.
+    package var trailers: Metadata
+}
+
+/// A gRPC client. When its connection is lost, the next call makes a new one.
+package final class RPCClient: Sendable {
+    private let core: ClientCore
+
+    private init(core: ClientCore) {
+        self.core = core
+    }
+
+    /// Connects to a server.
+    ///
+    /// - Throws: UNAVAILABLE when nobody answers there.
+    package static func connect(
+        host: String,
+        port: Int,
+        loop: Loop,
+        configuration: RPCClientConfiguration = RPCClientConfiguration(),
+    ) async throws(Status) -> RPCClient {
+        let core = ClientCore(host: host, port: port, loop: loop, configuration: configuration)
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Void, Status>, Never>) in
+            core.onLoop { core.connect { continuation.resume(returning: $0) } }
+        }
+        try result.get()
+        return RPCClient(core: core)
+    }
+
+    /// Makes a unary call from any task; cancelling the task resets the stream.
+    ///
+    /// - Parameters:
+    ///   - path: `/package.Service/Method`.
+    ///   - timeoutMilliseconds: nil sends no deadline, so that the server's default holds.
+    /// - Throws: the status of the server; UNAVAILABLE when there is no connection or it is lost,
+    ///   DEADLINE_EXCEEDED, or CANCELLED when the task was.
+    package func unary(
+        _ path: String,
+        _ message: [UInt8],
+        metadata: Metadata = .init(),
+        timeoutMilliseconds: Int64? = nil,
+    ) async throws(Status) -> UnaryAnswer {
+        let core = core
+        let call = ClientCall(
+            path: path,
+            message: message,
+            metadata: metadata,
+            deadline: timeoutMilliseconds.map { .now() + .milliseconds($0) },
+            messageBytesMax: core.configuration.messageBytesMax,
+        )
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Result<UnaryAnswer, Status>, Never>) in
+                core.onLoop {
+                    call.completion = { continuation.resume(returning: $0) }
+                    core.start(call)
+                }
+            }
+        } onCancel: {
+            core.onLoop { core.cancel(call) }
+        }
+        return try result.get()
+    }
+
+    /// Ends every call with UNAVAILABLE and closes the connection; later calls fail at once.
+    package func close() async {
+        let core = core
+        let closed = core.loop.eventLoop.flatSubmit { core.close() }
+        // Fails only when the loop is gone, and the connection with it.
+        _ = try? await closed.get()
+    }
+}

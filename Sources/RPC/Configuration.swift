@@ -1,0 +1,71 @@
+// Every limit of the transport, by name, unit last. The defaults suit a server behind no proxy.
+
+/// Limits of one HTTP/2 session, on either side.
+package struct SessionLimits: Hashable, Sendable {
+    /// Streams that the peer may have open at once.
+    package var streamsMax = 256
+    /// Window of one stream, in bytes.
+    package var streamWindowBytes = 65_536
+    /// Window of the whole connection, in bytes.
+    package var connectionWindowBytes = 1_048_576
+    /// Names, values and 32 bytes for each field of one header block.
+    package var headerListBytesMax = 8_192
+    /// Fields of one header block.
+    package var headerFieldsMax = 64
+    /// Header blocks over these limits that a connection may send before it is ended.
+    package var headerOverrunsMax = 8
+    /// RST_STREAM frames that the peer may send at once, and how many more each second.
+    package var resetBurst: UInt64 = 200
+    package var resetsPerSecond: UInt64 = 50
+    /// Acknowledgements that wait because the peer does not read.
+    package var acknowledgementsQueuedMax = 1_000
+    /// Entries of one SETTINGS frame.
+    package var settingsEntriesMax = 16
+    /// CONTINUATION frames after one HEADERS frame.
+    package var continuationsMax = 2
+
+    package init() {}
+}
+
+/// Where a server listens, and its limits.
+package struct RPCServerConfiguration: Hashable, Sendable {
+    /// A numeric address or a name.
+    package var host: String
+    /// 0 lets the system choose.
+    package var port: Int
+    package var session = SessionLimits()
+    /// Connections of the whole server; one more is closed at once.
+    package var connectionsMax = 1_024
+    /// Handlers of the whole server that run at once; one more call is refused.
+    package var callsMax = 4_096
+    /// The largest request in bytes, unless a method says otherwise.
+    package var messageBytesMax = 262_144
+    /// The deadline of a call that brings none, in milliseconds.
+    package var deadlineDefaultMilliseconds: Int64 = 2_000
+    /// The longest deadline in milliseconds; longer ones are cut to it.
+    package var deadlineMillisecondsMax: Int64 = 30_000
+    /// How long a new connection may take until its SETTINGS frame has come, in milliseconds.
+    package var handshakeMillisecondsMax: Int64 = 10_000
+    /// Connections that wait to be accepted, for each event loop.
+    package var backlog = 1_024
+
+    package init(host: String = "127.0.0.1", port: Int = 0) {
+        self.host = host
+        self.port = port
+    }
+}
+
+/// Limits of a client.
+package struct RPCClientConfiguration: Hashable, Sendable {
+    package var session = SessionLimits()
+    /// How long connecting may take, in milliseconds.
+    package var connectMillisecondsMax: Int64 = 5_000
+    /// The largest reply, in bytes.
+    package var messageBytesMax = 4_194_304
+    /// Calls that wait because the peer takes no more streams, or for a connection.
+    package var callsWaitingMax = 65_536
+    /// What `user-agent` says.
+    package var userAgent = "swift-rpc/1"
+
+    package init() {}
+}

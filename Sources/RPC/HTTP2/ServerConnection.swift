@@ -1,0 +1,236 @@
+// One connection of a server: from events of HTTP/2 to calls of handlers, and back.
+//
+// Three kinds of wrong meet here. What cannot happen stops the process. A peer that breaks the rules
+// of a call gets a status, one that breaks those of HTTP/2 loses stream or connection. What is
+// legitimately late (a reply after the deadline, DATA after the answer) is dropped in silence.
+//
+// `@unchecked Sendable` because handlers come back to it; they run on its own loop.
+
+internal import Base
+internal import CNghttp2
+internal import Logging
+internal import Loop
+internal import NIOCore
+
+/// The server's side of one connection; confined to its loop.
+final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Whether the connection takes new streams.
+    private enum Drain {
+        case open
+        /// The peer was told to go; streams that it has sent by now still count.
+        case announced
+        /// Streams that are not running are refused.
+        case refusing
+    }
+
+    /// How long the peer may take to answer the PING that follows the announcement.
+    private static let drainPingMillisecondsMax: Int64 = 1_000
+
+    let owner: ServerLoop
+    let wire: Wire
+    private(set) var streams: [Int32: ServerStream] = [:]
+    /// The stream that was looked up last: most lookups of a turn are for the same one.
+    private var latest: ServerStream?
+    private(set) var peer = "unknown"
+    private var now = NIODeadline.now()
+    private var drainState = Drain.open
+    private var handshakeTimer: TimerToken?
+    private var drainTimer: TimerToken?
+    private var headerOverruns = 0
+
+    init(owner: ServerLoop) {
+        self.owner = owner
+        wire = Wire(loop: owner.loop)
+    }
+
+    var session: Session? { wire.session }
+    var timers: Timers { owner.loop.timers }
+
+    // MARK: Channel
+
+    func channelActive(context: ChannelHandlerContext) {
+        peer = context.remoteAddress.map(Self.describe) ?? "unknown"
+        let limits = owner.configuration.session
+        wire.open(context, Session(role: .server, limits: limits, events: self))
+        let milliseconds = owner.configuration.handshakeMillisecondsMax
+        handshakeTimer = timers.schedule(at: .now() + .milliseconds(milliseconds)) {
+            self.handshakeTimer = nil
+            self.wire.close()
+        }
+        if drainState != .open { announceShutdown() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        now = .now()
+        wire.receive(unwrapInboundIn(data))
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { wire.scheduleFlush() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if let error = wire.brokenBy {
+            owner.logger.info(
+                "connection broken",
+                metadata: ["peer": "\(peer)", "error": "\(error)"]
+            )
+        }
+        cancelTimers()
+        for stream in streams.values { abandon(stream) }
+        streams = [:]
+        latest = nil
+        wire.release()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        owner.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    // MARK: Ending
+
+    /// Tells the peer to go: it may finish what runs, but start nothing new.
+    func drain() {
+        guard drainState == .open else { return }
+        drainState = .announced
+        announceShutdown()
+    }
+
+    /// Answers every call that still runs with UNAVAILABLE and ends the connection.
+    func cutOff() {
+        guard let session else {
+            wire.close()
+            return
+        }
+        for stream in Array(streams.values) where stream.phase != .answered {
+            stream.call?.cancel()
+            stream.task?.cancel()
+            answer(stream, .failure(Status(.unavailable, "the server is shutting down")))
+        }
+        session.terminate(code: NGHTTP2_NO_ERROR)
+        wire.scheduleFlush()
+        owner.loop.atTurnEnd(.flush) { self.wire.close() }
+    }
+
+    private func announceShutdown() {
+        guard let session else { return }
+        session.announceShutdown()
+        session.ping()
+        let deadline = NIODeadline.now() + .milliseconds(Self.drainPingMillisecondsMax)
+        drainTimer = timers.schedule(at: deadline) {
+            self.drainTimer = nil
+            self.refuseNewStreams()
+        }
+        wire.scheduleFlush()
+    }
+
+    private func refuseNewStreams() {
+        guard drainState == .announced, let session else { return }
+        drainState = .refusing
+        // From here the session closes itself with its last stream.
+        session.refuseNewStreams()
+        wire.scheduleFlush()
+    }
+
+    private func cancelTimers() {
+        if let handshakeTimer { timers.cancel(handshakeTimer) }
+        if let drainTimer { timers.cancel(drainTimer) }
+        handshakeTimer = nil
+        drainTimer = nil
+    }
+
+    private static func describe(_ address: SocketAddress) -> String {
+        guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+// MARK: Events of the session
+
+extension ServerConnection: SessionEvents {
+    private func find(_ id: Int32) -> ServerStream? {
+        if let latest, latest.id == id { return latest }
+        latest = streams[id]
+        return latest
+    }
+
+    func headersBegan(stream id: Int32) {
+        if find(id) != nil { return }
+        let stream = ServerStream(id: id, startedAt: now)
+        streams[id] = stream
+        latest = stream
+    }
+
+    func headerReceived(stream id: Int32, name: LentBytes, value: LentBytes) -> Bool {
+        guard let stream = find(id) else { return false }
+        let limits = owner.configuration.session
+        if unsafe stream.head.receive(name: name, value: value, limits: limits) { return true }
+        headerOverruns += 1
+        if headerOverruns > limits.headerOverrunsMax {
+            session?.terminate(code: NGHTTP2_ENHANCE_YOUR_CALM)
+        } else {
+            session?.reset(stream: id, code: NGHTTP2_ENHANCE_YOUR_CALM)
+        }
+        return false
+    }
+
+    func headersReceived(stream id: Int32, endsStream: Bool) {
+        guard let stream = find(id) else { return }
+        if stream.phase == .head { begin(stream) }
+        if endsStream { end(stream) }
+    }
+
+    func dataReceived(stream id: Int32, _ bytes: LentBytes) {
+        session?.consume(stream: id, count: bytes.count)
+        guard let stream = find(id), stream.phase == .body else { return }
+        unsafe take(bytes, stream)
+    }
+
+    func dataEnded(stream id: Int32) {
+        guard let stream = find(id) else { return }
+        end(stream)
+    }
+
+    func bodyWanted(
+        stream id: Int32,
+        into buffer: UnsafeMutableBufferPointer<UInt8>,
+    ) -> (count: Int, isLast: Bool)? {
+        guard let stream = find(id), let session else { return nil }
+        let (count, isLast) = unsafe stream.reply.fill(buffer)
+        if isLast {
+            session.submitTrailers(stream: id, stream.trailers)
+            stream.reply = ReplyBody()
+        }
+        return (count, isLast)
+    }
+
+    func headersSentLast(stream id: Int32) {
+        guard let stream = find(id), !stream.hasEnded else { return }
+        // The answer is out before the request is in: the rest is of no use to anyone.
+        session?.reset(stream: id, code: NGHTTP2_NO_ERROR)
+    }
+
+    func streamClosed(stream id: Int32, errorCode: UInt32) {
+        guard let stream = find(id) else { return }
+        streams[id] = nil
+        latest = nil
+        abandon(stream)
+    }
+
+    func settingsReceived() {
+        if let handshakeTimer { timers.cancel(handshakeTimer) }
+        handshakeTimer = nil
+    }
+
+    func pingAcknowledged() {
+        refuseNewStreams()
+    }
+
+    func goAwayReceived(lastStream: Int32, errorCode: UInt32) {}
+}

@@ -1,0 +1,132 @@
+// The part of a server that lives on one event loop: its methods, its connections, its counts.
+
+internal import Base
+internal import Logging
+internal import Loop
+internal import NIOCore
+internal import Synchronization
+
+/// Counts connections over all loops of a server.
+final class ConnectionCount: Sendable {
+    private let connectionsMax: Int
+    private let count = Atomic<Int>(0)
+
+    init(connectionsMax: Int) {
+        self.connectionsMax = connectionsMax
+    }
+
+    /// Counts one more, unless the server is full.
+    func enter() -> Bool {
+        if count.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
+        leave()
+        return false
+    }
+
+    func leave() {
+        count.subtract(1, ordering: .relaxed)
+    }
+}
+
+/// What the connections of one loop share; confined to that loop.
+final class ServerLoop: @unchecked Sendable {
+    /// Methods found lately, so that a call need not build a string to find its own.
+    private static let lateMethodsMax = 16
+
+    let loop: Loop
+    let configuration: RPCServerConfiguration
+    let logger: Logger
+    private let handlersMax: Int
+    private let connectionCount: ConnectionCount
+    private var registry = ServiceRegistry()
+    private(set) var events = RPCServerEvents()
+    private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
+    private var handlersRunning = 0
+    private var drained: EventLoopPromise<Void>?
+
+    init(
+        loop: Loop,
+        configuration: RPCServerConfiguration,
+        handlersMax: Int,
+        connectionCount: ConnectionCount,
+        logger: Logger,
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.handlersMax = handlersMax
+        self.connectionCount = connectionCount
+        self.logger = logger
+    }
+
+    /// Sets what the loop serves; once, before it listens.
+    func prepare(_ registry: ServiceRegistry, _ events: RPCServerEvents) {
+        loop.eventLoop.preconditionInEventLoop()
+        self.registry = registry
+        self.events = events
+    }
+
+    // MARK: Connections
+
+    /// Sets up an accepted channel; false when the server is full.
+    func accept(_ channel: any Channel) throws -> Bool {
+        loop.eventLoop.preconditionInEventLoop()
+        guard connectionCount.enter() else {
+            logger.warning("connection refused: the server has all that it may have")
+            return false
+        }
+        let connection = ServerConnection(owner: self)
+        connections[ObjectIdentifier(connection)] = connection
+        channel.closeFuture.whenComplete { _ in self.closed(connection) }
+        try channel.pipeline.syncOperations.addHandler(connection)
+        events.connectionOpened?()
+        if drained != nil { connection.drain() }
+        return true
+    }
+
+    private func closed(_ connection: ServerConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        connectionCount.leave()
+        events.connectionClosed?()
+        if connections.isEmpty { drained?.succeed() }
+    }
+
+    /// Tells all peers to go; the future succeeds when the last connection has closed.
+    func drain() -> EventLoopFuture<Void> {
+        loop.eventLoop.preconditionInEventLoop()
+        if let drained { return drained.futureResult }
+        let promise = loop.eventLoop.makePromise(of: Void.self)
+        drained = promise
+        if connections.isEmpty { promise.succeed() }
+        for connection in connections.values { connection.drain() }
+        return promise.futureResult
+    }
+
+    /// Ends all connections, with an answer for every call that still runs.
+    func cutOff() {
+        loop.eventLoop.preconditionInEventLoop()
+        for connection in connections.values { connection.cutOff() }
+    }
+
+    // MARK: Calls
+
+    /// The method at `path`, or the refusal that names what is missing.
+    func method(at path: [UInt8]) throws(Status) -> ServiceRegistry.Method {
+        for late in lateMethods where late.path == path { return late.method }
+        let method = try registry.method(at: String(decoding: path, as: UTF8.self))
+        if lateMethods.count == Self.lateMethodsMax { lateMethods.removeFirst() }
+        lateMethods.append((path, method))
+        return method
+    }
+
+    /// Counts a handler in, unless too many run already.
+    func handlerStarts() -> Bool {
+        if handlersRunning >= handlersMax { return false }
+        handlersRunning += 1
+        return true
+    }
+
+    func handlerReturned() {
+        handlersRunning -= 1
+        invariant(handlersRunning >= 0, "more handlers returned than started")
+    }
+}
