@@ -92,7 +92,7 @@ let package = Package(
         ),
         module(
             "API",
-            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf],
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
         ),
 
         tests("DomainTests", ["Base", "Domain"]),

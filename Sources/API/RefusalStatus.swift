@@ -123,25 +123,53 @@ extension Status {
         switch refusal {
         case .soldOut(let line, let key, let requested, let available):
             return stock(
-                .failedPrecondition, "SOLD_OUT", fields.path(line: line, "quantity"), key,
-                "sold out", requested, available, "available",
-                more: [.precondition("STOCK", key.subject, "\(available) available")])
+                .failedPrecondition,
+                "SOLD_OUT",
+                fields.path(line: line, "quantity"),
+                key,
+                "sold out",
+                requested,
+                available,
+                "available",
+                more: [.precondition("STOCK", key.subject, "\(available) available")]
+            )
         case .contended(let line, let key, let requested, let available):
             return stock(
-                .aborted, "CONTENDED", fields.path(line: line, "quantity"), key,
-                "others hold the last units and are about to be decided", requested, available,
-                "available", more: [.retryInfo(delayMilliseconds: contendedRetryMs)])
+                .aborted,
+                "CONTENDED",
+                fields.path(line: line, "quantity"),
+                key,
+                "others hold the last units and are about to be decided",
+                requested,
+                available,
+                "available",
+                more: [.retryInfo(delayMilliseconds: contendedRetryMs)]
+            )
         case .notEnough(let line, let key, let requested, let available, let what):
             return stock(
-                .failedPrecondition, "NOT_ENOUGH", fields.path(line: line, "quantity"), key,
-                "not enough units \(what)", requested, available, "available",
+                .failedPrecondition,
+                "NOT_ENOUGH",
+                fields.path(line: line, "quantity"),
+                key,
+                "not enough units \(what)",
+                requested,
+                available,
+                "available",
                 metadata: ["what": what],
-                more: [.precondition("STOCK", key.subject, "\(available) \(what)")])
+                more: [.precondition("STOCK", key.subject, "\(available) \(what)")]
+            )
         case .linesDiffer(let line, let key, let expected, let given):
             return stock(
-                .failedPrecondition, "LINES_DIFFER", fields.path(line: line, "quantity"), key,
-                "the lines are not what the reservation holds", given, expected, "expected",
-                more: [.precondition("LINES", key.subject, "\(expected) held, \(given) given")])
+                .failedPrecondition,
+                "LINES_DIFFER",
+                fields.path(line: line, "quantity"),
+                key,
+                "the lines are not what the reservation holds",
+                given,
+                expected,
+                "expected",
+                more: [.precondition("LINES", key.subject, "\(expected) held, \(given) given")]
+            )
         case .tooMany(let line, let key):
             return refused(
                 .failedPrecondition,

@@ -47,7 +47,11 @@ package struct StockKeeping<Ledger: StockLedgerPort, Gate: GatePort> {
         }
         for (index, line) in lines.enumerated() {
             var change = StockBuckets()
-            if isInTransit { change.inTransit = line.quantity } else { change.onHand = line.quantity }
+            if isInTransit {
+                change.inTransit = line.quantity
+            } else {
+                change.onHand = line.quantity
+            }
             movements.append(
                 Movement(
                     line: index,

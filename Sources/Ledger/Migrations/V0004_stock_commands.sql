@@ -8,10 +8,10 @@
 -- Out: epoch:     the epoch open at the commit (0 when it was refused before anything was looked at).
 --      outcome:   1 done, 2 done before, 3 same key with another body, 4 unknown position,
 --                 5 not enough units, 6 too many units, 7 not found, 8 wrong state.
---      line:      for 4 to 6 the caller's line at fault, from 0.
+--      line:      for 4 to 6 the movement at fault, from 0.
 --      requested, available: for 5 the figures. what: for 4 `sku`, `node` or `combination`; for 5
 --                 the units that there are too few of; for 8 the state.
---      positions, versions, steps: the ledger rows, in the order of the caller's lines; see
+--      positions, versions, steps: the ledger rows, in the order of the movements; see
 --                 stock_answer for what stands in them.
 -- Errors: 40001 when another transaction created a position of the command meanwhile: send it again.
 -- Keeps S1 (checked here, and by CHECK), S4.
@@ -21,8 +21,6 @@ ALTER TABLE stock_commands
     ADD COLUMN versions int8[] NOT NULL,
     ADD COLUMN steps int4[] NOT NULL;
 
--- Positions of a node in the order of their SKUs, and whether a node is known at all.
-CREATE INDEX positions_node ON positions (node, sku);
 -- What was withheld from a channel at some version.
 CREATE INDEX position_ledger_channel ON position_ledger (position, channel, version)
     WHERE channel IS NOT NULL;
@@ -137,15 +135,15 @@ $$;
 
 -- Receive, adjust, move between states, and transfer.
 --
--- In: per movement: the caller's line (from 0), the position by name, the kind of its ledger row
---     (all movements of one position have the same), the changes, whether the position may be
---     created (kind 1: always; others: at a node that is known), and for units received the
---     reference of the supply that they fulfil, or an empty text.
+-- In: per movement: the position by name, the kind of its ledger row (all movements of one position
+--     have the same), the changes, whether the position may be created (kind 1: always; others: at
+--     a node that is known), and for units received the reference of the supply that they fulfil,
+--     or an empty text.
 --     p_transfer: 0 for no transfer, else the state of the transfer that is made: 1 in transit,
 --     2 arrived; its id is p_key and its targets are the movements of kind 11.
 CREATE FUNCTION apply_movements(
     p_key uuid, p_fingerprint uuid,
-    p_lines int4[], p_skus text[], p_nodes text[], p_kinds int2[], p_on_hand int8[],
+    p_skus text[], p_nodes text[], p_kinds int2[], p_on_hand int8[],
     p_damaged int8[], p_quality_control int8[], p_in_transit int8[], p_may_create bool[],
     p_incoming text[], p_transfer int2,
     p_principal text, p_request_id text, p_trace_id text, p_reason text, p_reference text,
@@ -184,13 +182,13 @@ BEGIN
             coalesce(p.quality_control, 0) AS p_quality_control,
             coalesce(p.in_transit, 0) AS p_in_transit, coalesce(p.free, 0) AS p_free
         FROM (
-            SELECT min(n) AS n, min(line) AS line, sku, node, min(kind) AS kind,
+            SELECT min(n) AS n, min(n)::int4 - 1 AS line, sku, node, min(kind) AS kind,
                 bool_and(may_create) AS may_create, sum(on_hand)::int8 AS on_hand,
                 sum(damaged)::int8 AS damaged, sum(quality_control)::int8 AS quality_control,
                 sum(in_transit)::int8 AS in_transit
-            FROM unnest(p_lines, p_skus, p_nodes, p_kinds, p_on_hand, p_damaged,
+            FROM unnest(p_skus, p_nodes, p_kinds, p_on_hand, p_damaged,
                 p_quality_control, p_in_transit, p_may_create) WITH ORDINALITY
-                AS l(line, sku, node, kind, on_hand, damaged, quality_control, in_transit,
+                AS l(sku, node, kind, on_hand, damaged, quality_control, in_transit,
                     may_create, n)
             GROUP BY sku, node
         ) u LEFT JOIN positions p ON p.sku = u.sku COLLATE "C" AND p.node = u.node COLLATE "C"

@@ -192,7 +192,7 @@ BEGIN
     line := NULL;
 
     v_batch := nextval('batches');
-    -- The order first: whoever waits for its external id holds no lock that is wanted below.
+    -- Whoever has the external id already holds all its locks by then, and does not wait for ours.
     SELECT sum(q::numeric * u) INTO v_total FROM unnest(p_quantities, p_prices) AS t(q, u);
     INSERT INTO orders (key, fingerprint, reservation, channel, external_id, customer, currency,
             total_minor, status, events, created_at, updated_at, placed_at)
