@@ -122,7 +122,12 @@ struct RedisSteps: EpochSteps {
         var cursor = "0"
         repeat {
             let scan = RedisCommand(
-                "SCAN", cursor, "MATCH", "\(GateKeys.shard):*:*", "COUNT", "1000",
+                "SCAN",
+                cursor,
+                "MATCH",
+                "\(GateKeys.shard):*:*",
+                "COUNT",
+                "1000",
             )
             guard case .array(let parts)? = try? await send(scan), parts.count == 2,
                 case .array(let keys) = parts[1]
@@ -139,13 +144,15 @@ struct RedisSteps: EpochSteps {
 
     private func send(_ command: RedisCommand) async throws(Failure) -> RedisReply {
         let redis = self.redis
-        let outcome: Result<RedisReply, RedisError> = await loop.start {
-            do throws(RedisError) {
-                return .success(try await redis.value.send(command))
-            } catch {
-                return .failure(error)
+        let outcome: Result<RedisReply, RedisError> =
+            await loop.start {
+                do throws(RedisError) {
+                    return .success(try await redis.value.send(command))
+                } catch {
+                    return .failure(error)
+                }
             }
-        }.value
+            .value
         switch outcome {
         case .success(let reply): return reply
         case .failure(let error):

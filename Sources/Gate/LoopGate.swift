@@ -43,7 +43,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private struct WaitingSettlement {
         let settlement: Settlement
         let ending: [(key: ID, end: PendingEnd)]
-        let continuation: CheckedContinuation<Void, Never>
+        /// Nil when nobody waits for it.
+        let continuation: CheckedContinuation<Void, Never>?
     }
 
     private struct WaitingLoad {
@@ -151,6 +152,15 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         }
     }
 
+    package func post(_ settlement: Settlement, ending: [(key: ID, end: PendingEnd)]) {
+        loop.eventLoop.preconditionInEventLoop()
+        if settlement.rows.isEmpty && ending.isEmpty { return }
+        settlements.append(
+            WaitingSettlement(settlement: settlement, ending: ending, continuation: nil)
+        )
+        scheduleFlush()
+    }
+
     package func epochMoved(to epoch: Int64) {
         loop.eventLoop.preconditionInEventLoop()
         guard let open = self.epoch, open.number < epoch else { return }
@@ -189,7 +199,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         for waiting in settlements where flight.call.size < limits.callSizeMax {
             taken += 1
             if waiting.settlement.epoch < epoch.number {
-                waiting.continuation.resume()
+                waiting.continuation?.resume()
                 continue
             }
             for row in waiting.settlement.rows { flight.call.add(row) }
@@ -261,7 +271,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         else {
             invariantBroken("the gate's script answered \(bytes.count) bytes of nonsense")
         }
-        for waiting in flight.settlements { waiting.continuation.resume() }
+        for waiting in flight.settlements { waiting.continuation?.resume() }
         for waiting in flight.loads { waiting.continuation.resume() }
         for (waiting, answer) in zip(flight.admissions, answers) {
             switch answer {

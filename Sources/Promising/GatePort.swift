@@ -72,6 +72,9 @@ package protocol GatePort: AnyObject {
     /// cannot be sent now is sent again.
     func settle(_ settlement: Settlement, ending: [(key: ID, end: PendingEnd)]) async
 
+    /// Like `settle`, without waiting for it.
+    func post(_ settlement: Settlement, ending: [(key: ID, end: PendingEnd)])
+
     /// Tells the gate that Postgres knows a newer epoch than the gate.
     func epochMoved(to epoch: Int64)
 }

@@ -1,0 +1,140 @@
+// Merges the admitted requests of all loops of a process into batches, one transaction each. While
+// one is in flight the next one fills: no timer, no waiting at low load, large batches at high load.
+
+internal import Base
+internal import DequeModule
+package import Logging
+package import Postgres
+package import Promising
+internal import Synchronization
+
+/// Counters of the committer.
+package struct CommitterCounters: Sendable {
+    package var batches = 0
+    package var requests = 0
+    package var retries = 0
+}
+
+/// The one writer of reservations of a process.
+///
+/// The lock is taken once per turn of a loop and once per batch, never per request.
+package final class Committer: Sendable {
+    /// Requests of one turn of one loop, which belong to one epoch.
+    struct Chunk: Sendable {
+        let requests: [CommitRequest]
+        /// Called once, on the thread of Postgres.
+        let reply: @Sendable (Result<CommitReply, PostgresError>) -> Void
+    }
+
+    private struct State {
+        var waiting = Deque<Chunk>()
+        var isCommitting = false
+        var counters = CommitterCounters()
+    }
+
+    private let postgres: PostgresClient
+    private let requestsMax: Int
+    /// How often a batch whose outcome is unknown, or that lost a race, is sent again.
+    private let attemptsMax = 20
+    private let state = Mutex(State())
+    private let logger: Logger
+
+    package init(postgres: PostgresClient, requestsMax: Int, logger: Logger) {
+        self.postgres = postgres
+        self.requestsMax = requestsMax
+        self.logger = logger
+    }
+
+    package var counters: CommitterCounters { state.withLock(\.counters) }
+
+    /// Adds a turn's requests; they leave at once if nothing is in flight.
+    func submit(_ chunk: Chunk) {
+        let batch = state.withLock { state -> [Chunk] in
+            state.waiting.append(chunk)
+            if state.isCommitting { return [] }
+            state.isCommitting = true
+            return next(&state)
+        }
+        if !batch.isEmpty { commit(batch, attempt: 1) }
+    }
+
+    /// Takes chunks of one epoch, without a key twice, up to the size of a batch.
+    private func next(_ state: inout State) -> [Chunk] {
+        var batch: [Chunk] = []
+        var keys: Set<ID> = []
+        var count = 0
+        while let chunk = state.waiting.first {
+            if let first = batch.first {
+                if chunk.requests[0].epoch != first.requests[0].epoch { break }
+                if count + chunk.requests.count > requestsMax { break }
+                if chunk.requests.contains(where: { keys.contains($0.key) }) { break }
+            }
+            for request in chunk.requests { keys.insert(request.key) }
+            count += chunk.requests.count
+            batch.append(state.waiting.removeFirst())
+        }
+        state.counters.batches += batch.isEmpty ? 0 : 1
+        state.counters.requests += count
+        return batch
+    }
+
+    private func commit(_ chunks: [Chunk], attempt: Int) {
+        let batch = CommitBatch(requests: chunks.flatMap(\.requests))
+        postgres.submit(SQL.commitBatch, batch.parameters(), lane: .writer(0)) { result in
+            switch result {
+            case .success(let rows):
+                self.deliver(chunks, batch.reply(rows))
+                self.goOn()
+            case .failure(let error):
+                self.failed(chunks, error, attempt: attempt)
+            }
+        }
+    }
+
+    private func failed(_ chunks: [Chunk], _ error: PostgresError, attempt: Int) {
+        let mayRepeat = error.outcomeUnknown || error.isRetryable
+        if mayRepeat && attempt < attemptsMax && error.kind != .shutDown {
+            // Unknown or lost a race: the same batch again, its keys make that harmless.
+            state.withLock { $0.counters.retries += 1 }
+            commit(chunks, attempt: attempt + 1)
+            return
+        }
+        logger.error("a batch failed", metadata: ["error": "\(error)"])
+        if chunks.count > 1 && !mayRepeat {
+            // One bad request never fails its neighbours: every chunk by itself.
+            for chunk in chunks.reversed() {
+                state.withLock { $0.waiting.prepend(chunk) }
+            }
+            commitAlone()
+            return
+        }
+        for chunk in chunks { chunk.reply(.failure(error)) }
+        goOn()
+    }
+
+    private func commitAlone() {
+        let chunk = state.withLock { $0.waiting.removeFirst() }
+        commit([chunk], attempt: 1)
+    }
+
+    private func deliver(_ chunks: [Chunk], _ reply: CommitReply) {
+        var from = 0
+        for chunk in chunks {
+            let end = from + chunk.requests.count
+            let outcomes = Array(reply.outcomes[from..<end])
+            chunk.reply(
+                .success(CommitReply(outcomes: outcomes, settlement: reply.settlement))
+            )
+            from = end
+        }
+    }
+
+    private func goOn() {
+        let batch = state.withLock { state -> [Chunk] in
+            let batch = next(&state)
+            state.isCommitting = !batch.isEmpty
+            return batch
+        }
+        if !batch.isEmpty { commit(batch, attempt: 1) }
+    }
+}

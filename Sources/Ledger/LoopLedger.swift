@@ -1,0 +1,196 @@
+// The authority as one loop sees it: what is asked for in a turn travels together, and what a batch
+// decided comes back to the loop that asked. It settles the gate itself, so that a hold is settled
+// even when its caller has long gone.
+
+internal import Base
+package import Domain
+package import Loop
+internal import NIOCore
+package import Postgres
+package import Promising
+
+/// The ledger of one loop.
+package final class LoopLedger: ReservationLedgerPort {
+    private struct WaitingCommit {
+        let request: CommitRequest
+        let continuation: CheckedContinuation<Result<CommitOutcome, Failure>, Never>
+    }
+
+    private let loop: Loop
+    private let postgres: PostgresClient
+    private let committer: Committer
+    private let requestsMax: Int
+    /// Tells the gate of this loop what was committed.
+    private let settle: (Settlement, [(key: ID, end: PendingEnd)]) -> Void
+
+    /// Ids never change, so what was found once stays true.
+    private var directory: [PositionKey: PositionID] = [:]
+    private var commits: [WaitingCommit] = []
+    private let resolving: TurnBatch<PositionKey, Result<ResolvedPosition, Failure>>
+    private let loading: TurnBatch<[PositionID], Result<[LoadedPosition], Failure>>
+    private let barriers: TurnBatch<ID, Result<Barrier, Failure>>
+    private let releasing: TurnBatch<ReservationCommand, Result<CommandReply, Failure>>
+
+    package init(
+        loop: Loop,
+        postgres: PostgresClient,
+        committer: Committer,
+        requestsMax: Int,
+        settle: @escaping (Settlement, [(key: ID, end: PendingEnd)]) -> Void,
+    ) {
+        self.loop = loop
+        self.postgres = postgres
+        self.committer = committer
+        self.requestsMax = requestsMax
+        self.settle = settle
+        let queries = ReservationQueries(postgres: postgres)
+        resolving = TurnBatch(loop: loop, itemsMax: 1_000) { await queries.resolve($0) }
+        loading = TurnBatch(loop: loop, itemsMax: 100) { await queries.load($0) }
+        barriers = TurnBatch(loop: loop, itemsMax: 2_000) { await queries.barrier($0) }
+        releasing = TurnBatch(loop: loop, itemsMax: 200) { await queries.carryOut($0) }
+    }
+
+    // MARK: Positions
+
+    package func positions(
+        _ keys: [PositionKey]
+    ) async throws(Failure) -> [ResolvedPosition] {
+        loop.eventLoop.preconditionInEventLoop()
+        var resolved: [ResolvedPosition] = []
+        resolved.reserveCapacity(keys.count)
+        for key in keys {
+            if let id = directory[key] {
+                resolved.append(.known(id))
+            } else {
+                // Unknown ones of one request are rare; those of one turn travel together.
+                let position = try await resolving.answer(key).get()
+                if case .known(let id) = position { directory[key] = id }
+                resolved.append(position)
+            }
+        }
+        return resolved
+    }
+
+    package func load(_ ids: [PositionID]) async throws(Failure) -> [LoadedPosition] {
+        try await loading.answer(ids).get()
+    }
+
+    package func barrier(
+        _ key: ID
+    ) async throws(Failure) -> (epoch: Int64, known: KnownReservation?) {
+        let barrier = try await barriers.answer(key).get()
+        return (barrier.epoch, barrier.known)
+    }
+
+    // MARK: Commit
+
+    package func commit(_ request: CommitRequest) async throws(Failure) -> CommitOutcome {
+        loop.eventLoop.preconditionInEventLoop()
+        let outcome = await withCheckedContinuation { continuation in
+            if commits.isEmpty {
+                loop.atTurnEnd(.gather) { self.submit() }
+            }
+            commits.append(WaitingCommit(request: request, continuation: continuation))
+        }
+        return try outcome.get()
+    }
+
+    /// Hands this turn's requests over, in chunks of one epoch without a key twice.
+    private func submit() {
+        var rest = commits[...]
+        commits = []
+        while let first = rest.first {
+            var chunk: [WaitingCommit] = []
+            var keys: Set<ID> = []
+            while let next = rest.first, chunk.count < requestsMax,
+                next.request.epoch == first.request.epoch,
+                keys.insert(next.request.key).inserted
+            {
+                chunk.append(next)
+                rest = rest.dropFirst()
+            }
+            submit(chunk)
+        }
+    }
+
+    private func submit(_ chunk: [WaitingCommit]) {
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let waiting = NIOLoopBound(chunk, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        committer.submit(
+            Committer.Chunk(requests: chunk.map(\.request)) { result in
+                eventLoop.execute { bound.value.committed(waiting.value, result) }
+            }
+        )
+    }
+
+    private func committed(
+        _ chunk: [WaitingCommit],
+        _ result: Result<CommitReply, PostgresError>,
+    ) {
+        switch result {
+        case .failure(let error):
+            if !error.outcomeUnknown, let epoch = chunk.first?.request.epoch {
+                settle(
+                    Settlement(epoch: epoch, rows: []),
+                    chunk.map { ($0.request.key, .dropped) },
+                )
+            }
+            for waiting in chunk {
+                waiting.continuation.resume(returning: .failure(error.failure))
+            }
+        case .success(let reply):
+            settle(chunk, reply)
+            for (waiting, outcome) in zip(chunk, reply.outcomes) {
+                waiting.continuation.resume(returning: .success(outcome))
+            }
+        }
+    }
+
+    /// The rows of this loop's own positions, with the ends of its own holds: a hold must not end
+    /// in the view before the rows that cover it.
+    private func settle(_ chunk: [WaitingCommit], _ reply: CommitReply) {
+        var touched: Set<PositionID> = []
+        var ending: [(key: ID, end: PendingEnd)] = []
+        for (waiting, outcome) in zip(chunk, reply.outcomes) {
+            switch outcome {
+            case .committed:
+                for line in waiting.request.lines { touched.insert(line.position) }
+                ending.append((waiting.request.key, .committed))
+            case .keyReused, .refused: ending.append((waiting.request.key, .dropped))
+            case .epochMoved: continue
+            }
+        }
+        let rows = reply.settlement.rows.filter { touched.contains($0.position) }
+        settle(Settlement(epoch: reply.settlement.epoch, rows: rows), ending)
+    }
+
+    // MARK: Commands and reads
+
+    package func carryOut(
+        _ command: ReservationCommand
+    ) async throws(Failure) -> ReservationCommandOutcome {
+        var ids: [PositionID] = []
+        let resolved = try await positions(command.lines.map(\.key))
+        for (line, position) in zip(command.lines.indices, resolved) {
+            switch position {
+            case .known(let id): ids.append(id)
+            case .unknown(let part):
+                return .refused(
+                    .unknownPosition(line: line, key: command.lines[line].key, unknown: part)
+                )
+            }
+        }
+        let reply: CommandReply
+        if command.kind == .release {
+            reply = try await releasing.answer(command).get()
+        } else {
+            reply = try await ReservationQueries(postgres: postgres).carryOut(command, ids).get()
+        }
+        return reply.outcome(of: command, positions: ids)
+    }
+
+    package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        try await ReservationQueries(postgres: postgres).reservation(id)
+    }
+}

@@ -1,0 +1,297 @@
+// The questions and commands about reservations, as statements and rows.
+
+package import Base
+package import Domain
+package import Postgres
+package import Promising
+
+/// The open epoch, and whether a key exists.
+struct Barrier: Sendable {
+    var epoch: Int64
+    var known: KnownReservation?
+}
+
+/// What resolve_batch decided about one command.
+struct CommandReply: Sendable {
+    /// See V0003_resolve.sql.
+    var outcome: Int16
+    var state: Int16
+    var position: PositionID
+    var units: Int64
+    var settlement: Settlement
+    /// The reservation as the command left it, when it was done.
+    var reservation: Reservation?
+
+    func outcome(
+        of command: ReservationCommand,
+        positions: [PositionID],
+    ) -> ReservationCommandOutcome {
+        let line = positions.firstIndex(of: position) ?? 0
+        let id = command.id.description
+        switch outcome {
+        case 1, 2:
+            guard let reservation else { invariantBroken("a command without a reservation") }
+            return .done(reservation, settlement)
+        case 0: return .refused(.notFound(kind: .reservation, id: id))
+        case 3, 9: return .refused(.keyReused)
+        case 4:
+            guard let state = ReservationState(rawValue: state) else {
+                invariantBroken("a reservation in state \(state)")
+            }
+            return .refused(.wrongState(kind: .reservation, id: id, state: state.name))
+        case 5: return .refused(.reservationExpired(id: command.id))
+        case 6:
+            let wanted = command.lines.isEmpty ? nil : command.lines[line]
+            return .refused(
+                .soldOut(
+                    line: line,
+                    key: wanted?.key ?? PositionKey(sku: "", node: ""),
+                    requested: wanted?.quantity ?? 0,
+                    available: max(0, units),
+                )
+            )
+        case 7:
+            let wanted = command.lines[line]
+            return .refused(
+                .notEnough(
+                    line: line,
+                    key: wanted.key,
+                    requested: wanted.quantity,
+                    available: units,
+                    what: "held",
+                )
+            )
+        case 8:
+            return .refused(
+                .unknownPosition(line: line, key: command.lines[line].key, unknown: .combination)
+            )
+        default: invariantBroken("resolve_batch decided \(outcome)")
+        }
+    }
+}
+
+/// Statements about reservations.
+struct ReservationQueries: Sendable {
+    let postgres: PostgresClient
+
+    func resolve(_ keys: [PositionKey]) async -> [Result<ResolvedPosition, Failure>] {
+        do throws(PostgresError) {
+            let rows = try await postgres.execute(
+                SQL.resolvePositions,
+                [.texts(keys.map(\.sku)), .texts(keys.map(\.node))],
+            )
+            return rows.map { row in
+                if let id = row.optionalInt8(0) { return .success(.known(id)) }
+                if !row.bool(1) { return .success(.unknown(.sku)) }
+                return .success(.unknown(row.bool(2) ? .combination : .node))
+            }
+        } catch {
+            return keys.map { _ in .failure(error.failure) }
+        }
+    }
+
+    func load(_ requests: [[PositionID]]) async -> [Result<[LoadedPosition], Failure>] {
+        do throws(PostgresError) {
+            let ids = Array(Set(requests.joined()))
+            let rows = try await postgres.execute(SQL.loadPositions, [.int8s(ids)])
+            var found: [PositionID: LoadedPosition] = [:]
+            for row in rows {
+                let channels = row.texts(3)
+                let withheld = row.int8s(4)
+                found[row.int8(0)] = LoadedPosition(
+                    position: row.int8(0),
+                    version: row.int8(1),
+                    free: row.int8(2),
+                    channelSafety: zip(channels, withheld)
+                        .map {
+                            ChannelSafety(channel: $0, quantity: $1)
+                        },
+                )
+            }
+            return requests.map { .success($0.compactMap { found[$0] }) }
+        } catch {
+            return requests.map { _ in .failure(error.failure) }
+        }
+    }
+
+    func barrier(_ keys: [ID]) async -> [Result<Barrier, Failure>] {
+        do throws(PostgresError) {
+            let rows = try await postgres.execute(
+                SQL.knownKeys,
+                [.int2(shard), .uuids(Array(Set(keys)))],
+            )
+            let epoch = rows[0].int8(0)
+            var known: [ID: KnownReservation] = [:]
+            for row in rows {
+                guard let key = row.optionalUUID(1) else { continue }
+                known[key] = KnownReservation(
+                    fingerprint: row.uuid(2),
+                    times: HoldTimes(
+                        createdAt: row.timestamptz(3),
+                        expiresAt: row.timestamptz(4),
+                    ),
+                )
+            }
+            return keys.map { .success(Barrier(epoch: epoch, known: known[$0])) }
+        } catch {
+            return keys.map { _ in .failure(error.failure) }
+        }
+    }
+
+    /// Commands of one kind without lines; a reservation that is named twice has its turn later.
+    func carryOut(
+        _ commands: [ReservationCommand]
+    ) async -> [Result<CommandReply, Failure>] {
+        var replies: [Result<CommandReply, Failure>?] = commands.map { _ in nil }
+        var rest = Array(commands.indices)
+        while !rest.isEmpty {
+            var ids: Set<ID> = []
+            let now = rest.filter { ids.insert(commands[$0].id).inserted }
+            rest.removeAll { now.contains($0) }
+            let answers = await resolve(now.map { (commands[$0], []) })
+            for (index, answer) in zip(now, answers) { replies[index] = answer }
+        }
+        return replies.compactMap { $0 }
+    }
+
+    /// One command, with the positions of its lines.
+    func carryOut(
+        _ command: ReservationCommand,
+        _ positions: [PositionID],
+    ) async -> Result<CommandReply, Failure> {
+        await resolve([(command, positions)])[0]
+    }
+
+    func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        do throws(PostgresError) {
+            let rows = try await postgres.execute(
+                SQL.reservation,
+                [.uuid(id), .null, .bool(false)],
+            )
+            return rows.first?.reservation()
+        } catch {
+            throw error.failure
+        }
+    }
+
+    /// Distinct reservations, one kind: one transaction, which also reads what it left behind.
+    private func resolve(
+        _ commands: [(ReservationCommand, [PositionID])]
+    ) async -> [Result<CommandReply, Failure>] {
+        var statements = [(SQL.resolveBatch, parameters(commands))]
+        for (command, _) in commands {
+            let isTransfer = command.kind == .transfer
+            statements.append(
+                (
+                    SQL.reservation,
+                    [
+                        .uuid(isTransfer ? command.newID ?? command.id : command.id),
+                        isTransfer ? .null : command.requestKey.map { .uuid($0) } ?? .null,
+                        .bool(!isTransfer),
+                    ]
+                )
+            )
+        }
+        do throws(PostgresError) {
+            let results = try await transact(statements)
+            let row = results[0][0]
+            let outcomes = row.int2s(1)
+            let rows = row.viewRows(from: 5, isFresh: true)
+            return commands.indices.map { index in
+                .success(
+                    CommandReply(
+                        outcome: outcomes[index],
+                        state: row.int2s(2)[index],
+                        position: row.int8s(3)[index],
+                        units: row.int8s(4)[index],
+                        settlement: Settlement(epoch: row.int8(0), rows: rows),
+                        reservation: results[index + 1].first?.reservation(),
+                    )
+                )
+            }
+        } catch {
+            return commands.map { _ in .failure(error.failure) }
+        }
+    }
+
+    /// Sends a transaction again that lost a race; one whose outcome is unknown is the caller's to
+    /// repeat, by its key.
+    private func transact(
+        _ statements: [(Statement, [PostgresValue])]
+    ) async throws(PostgresError) -> [PostgresResult] {
+        for _ in 0..<3 {
+            do throws(PostgresError) {
+                return try await postgres.transaction(statements)
+            } catch {
+                // 23505: the same request key, at the same moment, for another reservation.
+                guard error.isRetryable || error.sqlstate == "23505" else { throw error }
+            }
+        }
+        return try await postgres.transaction(statements)
+    }
+
+    private func parameters(
+        _ commands: [(ReservationCommand, [PositionID])]
+    ) -> [PostgresValue] {
+        var lineRequest: [Int32] = []
+        var linePosition: [Int64] = []
+        var lineQuantity: [Int64] = []
+        for (index, (command, positions)) in commands.enumerated() {
+            for (line, position) in zip(command.lines, positions) {
+                lineRequest.append(Int32(index + 1))
+                linePosition.append(position)
+                lineQuantity.append(line.quantity)
+            }
+        }
+        return [
+            .int2(shard),
+            .int2(commands[0].0.kind.rawValue),
+            .uuids(commands.map(\.0.id)),
+            .optionalUUIDs(commands.map(\.0.requestKey)),
+            .uuids(commands.map(\.0.fingerprint)),
+            .int4s(commands.map(\.0.ttlMs)),
+            .bools(commands.map(\.0.reacquires)),
+            .texts(commands.map(\.0.owner)),
+            .optionalUUIDs(commands.map(\.0.newID)),
+            .texts(commands.map(\.0.origin.principal)),
+            .texts(commands.map(\.0.origin.requestID)),
+            .texts(commands.map(\.0.origin.traceID)),
+            .texts(commands.map(\.0.reason)),
+            .int4s(lineRequest),
+            .int8s(linePosition),
+            .int8s(lineQuantity),
+        ]
+    }
+}
+
+extension PostgresRow {
+    /// A row of reservation.sql.
+    func reservation() -> Reservation {
+        guard let state = ReservationState(rawValue: int2(1)) else {
+            invariantBroken("a reservation in state \(int2(1))")
+        }
+        let quantities = int8s(2)
+        let held = int8s(3)
+        let confirmed = int8s(4)
+        let skus = texts(11)
+        let nodes = texts(12)
+        return Reservation(
+            id: uuid(0),
+            state: state,
+            lines: skus.indices.map { index in
+                ReservationLine(
+                    key: PositionKey(sku: skus[index], node: nodes[index]),
+                    quantity: quantities[index],
+                    held: held[index],
+                    confirmed: confirmed[index],
+                )
+            },
+            owner: text(5),
+            channel: text(6),
+            createdAt: timestamptz(7),
+            expiresAt: timestamptz(8),
+            transferredTo: optionalUUID(9),
+            orderID: optionalUUID(10),
+        )
+    }
+}

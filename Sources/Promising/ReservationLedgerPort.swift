@@ -1,0 +1,157 @@
+// What the use cases of reservations need from the authority. The implementation batches: everything
+// asked for in one turn of a loop travels together.
+
+package import Base
+package import Domain
+
+/// A request that was let through by the gate and asks to be committed.
+package struct CommitRequest: Sendable {
+    package var key: ID
+    package var fingerprint: ID
+    /// Units per position, each position once.
+    package var lines: [(position: PositionID, quantity: Int64)]
+    /// How long the units are held, in milliseconds.
+    package var ttlMs: Int32
+    package var owner: String
+    package var channel: String
+    package var origin: Origin
+    /// The epoch that it was admitted in.
+    package var epoch: Int64
+
+    package init(
+        key: ID,
+        fingerprint: ID,
+        lines: [(position: PositionID, quantity: Int64)],
+        ttlMs: Int32,
+        owner: String,
+        channel: String,
+        origin: Origin,
+        epoch: Int64,
+    ) {
+        self.key = key
+        self.fingerprint = fingerprint
+        self.lines = lines
+        self.ttlMs = ttlMs
+        self.owner = owner
+        self.channel = channel
+        self.origin = origin
+        self.epoch = epoch
+    }
+}
+
+/// When a reservation was committed and, as first answered, how long it lasts.
+package struct HoldTimes: Hashable, Sendable {
+    package var createdAt: Instant
+    package var expiresAt: Instant
+
+    package init(createdAt: Instant, expiresAt: Instant) {
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+    }
+}
+
+/// What Postgres decided about a commit request.
+package enum CommitOutcome: Sendable {
+    /// Committed, by this attempt or by an earlier one with the same key and body.
+    case committed(HoldTimes)
+    /// The key was used with another body.
+    case keyReused
+    /// Not enough free units at that position.
+    case refused(position: PositionID, free: Int64)
+    /// Another epoch is open: nothing was done.
+    case epochMoved(Int64)
+}
+
+/// A reservation that exists under a key.
+package struct KnownReservation: Hashable, Sendable {
+    package var fingerprint: ID
+    package var times: HoldTimes
+
+    package init(fingerprint: ID, times: HoldTimes) {
+        self.fingerprint = fingerprint
+        self.times = times
+    }
+}
+
+/// What the name of a position stands for.
+package enum ResolvedPosition: Hashable, Sendable {
+    case known(PositionID)
+    case unknown(UnknownPart)
+}
+
+/// What may happen to a reservation after its commit.
+package enum ReservationCommandKind: Int16, Sendable {
+    case confirm = 1
+    case release = 2
+    case extend = 4
+    case change = 5
+    case transfer = 6
+}
+
+/// A command for one reservation.
+package struct ReservationCommand: Sendable {
+    package var kind: ReservationCommandKind
+    package var id: ID
+    /// The digest of the command's own idempotency key, if it has one.
+    package var requestKey: ID?
+    package var fingerprint: ID
+    package var origin: Origin
+    package var reason = ""
+    /// Extend: from now on, in milliseconds.
+    package var ttlMs: Int32 = 0
+    /// Confirm: takes the units again when the hold has expired.
+    package var reacquires = false
+    /// Confirm (empty: all that is held) and change: units per position, each once.
+    package var lines: [Demand] = []
+    /// Transfer: the new owner and the new reservation.
+    package var owner = ""
+    package var newID: ID?
+
+    package init(
+        kind: ReservationCommandKind,
+        id: ID,
+        requestKey: ID?,
+        fingerprint: ID,
+        origin: Origin,
+    ) {
+        self.kind = kind
+        self.id = id
+        self.requestKey = requestKey
+        self.fingerprint = fingerprint
+        self.origin = origin
+    }
+}
+
+/// What became of a command.
+package enum ReservationCommandOutcome: Sendable {
+    /// Done, now or by an earlier attempt; what the gate has to apply.
+    case done(Reservation, Settlement)
+    case refused(Refusal)
+}
+
+/// The authority over reservations, from one loop.
+package protocol ReservationLedgerPort: AnyObject {
+    /// The ids of positions, in the order of the names.
+    func positions(_ keys: [PositionKey]) async throws(Failure) -> [ResolvedPosition]
+
+    /// Positions as they are now, for the gate.
+    func load(_ ids: [PositionID]) async throws(Failure) -> [LoadedPosition]
+
+    /// The open epoch, and the reservation under this key if there is one: one question, begun
+    /// after the call.
+    func barrier(
+        _ key: ID
+    ) async throws(Failure) -> (epoch: Int64, known: KnownReservation?)
+
+    /// Decides and commits. The gate is settled by the time the answer comes, whether the caller
+    /// still waits for it or not.
+    func commit(_ request: CommitRequest) async throws(Failure) -> CommitOutcome
+
+    /// Carries out a command. The caller settles the gate.
+    func carryOut(
+        _ command: ReservationCommand
+    ) async throws(Failure) -> ReservationCommandOutcome
+
+    /// A reservation as it is now.
+    func reservation(_ id: ID) async throws(Failure) -> Reservation?
+}

@@ -1,0 +1,241 @@
+// Reserve: from a checked request to a committed hold or a proven refusal. Redis admits, Postgres
+// decides (PROTOCOL.md, "Reserve, in micro-batches"). Reads top to bottom, never leaves its loop.
+
+package import Base
+package import Domain
+
+/// A request to hold units; its bounds are checked already.
+package struct ReserveRequest: Sendable {
+    package var key: ID
+    package var fingerprint: ID
+    /// As the caller wrote them; repeated positions are summed here.
+    package var lines: [Demand]
+    package var ttlMs: Int64
+    package var owner: String
+    package var channel: String
+    package var origin: Origin
+
+    package init(
+        key: ID,
+        fingerprint: ID,
+        lines: [Demand],
+        ttlMs: Int64,
+        owner: String,
+        channel: String,
+        origin: Origin,
+    ) {
+        self.key = key
+        self.fingerprint = fingerprint
+        self.lines = lines
+        self.ttlMs = ttlMs
+        self.owner = owner
+        self.channel = channel
+        self.origin = origin
+    }
+}
+
+/// The use cases of reservations, on one loop.
+package struct Reserving<Gate: GatePort, Ledger: ReservationLedgerPort> {
+    private let gate: Gate
+    private let ledger: Ledger
+
+    /// How often a request may be sent back (epoch moved, position missing, key unknown after all)
+    /// before the caller is asked to come again.
+    private let roundsMax = 12
+
+    package init(gate: Gate, ledger: Ledger) {
+        self.gate = gate
+        self.ledger = ledger
+    }
+
+    /// Holds all lines or none.
+    ///
+    /// `isOver` says whether the caller's time is up: no step begins after that. A hold that was
+    /// committed before is found by its key.
+    package func reserve(
+        _ request: ReserveRequest,
+        isOver: () -> Bool,
+    ) async throws(Failure) -> ReserveOutcome {
+        let demand = Demand.summed(request.lines)
+        let lines: [(position: PositionID, quantity: Int64)]
+        switch try await positions(of: demand, in: request) {
+        case .found(let found): lines = found
+        case .refused(let refusal): return .refused(refusal)
+        }
+
+        var admission = Admission(key: request.key, lines: lines, channel: request.channel)
+        for _ in 0..<roundsMax {
+            if isOver() { throw .deadlineExceeded }
+            switch try await gate.admit(admission) {
+            case .missing(let epoch):
+                let loaded = try await ledger.load(lines.map(\.position))
+                try await gate.load(loaded, epoch: epoch)
+
+            case .known:
+                let answer = try await ledger.barrier(request.key)
+                if let known = answer.known { return self.answer(request, demand, known) }
+                admission.isChecked = true
+
+            case .refused(let epoch, let line, let free, let pending):
+                // A refusal is a statement about the truth and has to be proven like an acceptance.
+                let answer = try await ledger.barrier(request.key)
+                if answer.epoch != epoch {
+                    gate.epochMoved(to: answer.epoch)
+                    continue
+                }
+                if let known = answer.known { return self.answer(request, demand, known) }
+                return .refused(
+                    refusal(request, demand[line], free: free, pending: pending)
+                )
+
+            case .admitted(let epoch):
+                if isOver() {
+                    gate.post(
+                        Settlement(epoch: epoch, rows: []),
+                        ending: [(request.key, .dropped)],
+                    )
+                    throw .deadlineExceeded
+                }
+                if let outcome = try await commit(request, demand, lines, epoch) {
+                    return outcome
+                }
+            }
+        }
+        throw .unavailable(what: "gate", retryAfterMs: 100)
+    }
+
+    /// Carries out a command for one reservation, and settles the gate before it answers.
+    package func carryOut(
+        _ command: ReservationCommand
+    ) async throws(Failure) -> ReserveOutcome {
+        switch try await ledger.carryOut(command) {
+        case .refused(let refusal): return .refused(refusal)
+        case .done(let reservation, let settlement):
+            await gate.settle(settlement, ending: [])
+            return .held(reservation)
+        }
+    }
+
+    /// A reservation as it is now; nil when there is none.
+    package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        try await ledger.reservation(id)
+    }
+
+    // MARK: Steps
+
+    private enum Positions {
+        case found([(position: PositionID, quantity: Int64)])
+        case refused(Refusal)
+    }
+
+    private func positions(
+        of demand: [Demand],
+        in request: ReserveRequest,
+    ) async throws(Failure) -> Positions {
+        let resolved = try await ledger.positions(demand.map(\.key))
+        var lines: [(position: PositionID, quantity: Int64)] = []
+        lines.reserveCapacity(demand.count)
+        for (wanted, position) in zip(demand, resolved) {
+            switch position {
+            case .known(let id): lines.append((id, wanted.quantity))
+            case .unknown(let part):
+                let line = firstLine(request, wanted.key)
+                return .refused(.unknownPosition(line: line, key: wanted.key, unknown: part))
+            }
+        }
+        return .found(lines)
+    }
+
+    /// Nil: the epoch has moved, admit again.
+    private func commit(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ lines: [(position: PositionID, quantity: Int64)],
+        _ epoch: Int64,
+    ) async throws(Failure) -> ReserveOutcome? {
+        let outcome = try await ledger.commit(
+            CommitRequest(
+                key: request.key,
+                fingerprint: request.fingerprint,
+                lines: lines,
+                ttlMs: Int32(request.ttlMs),
+                owner: request.owner,
+                channel: request.channel,
+                origin: request.origin,
+                epoch: epoch,
+            )
+        )
+        switch outcome {
+        case .committed(let times): return .held(held(request, demand, times))
+        case .keyReused: return .refused(.keyReused)
+        case .refused(let position, let free):
+            let line = lines.firstIndex { $0.position == position } ?? 0
+            return .refused(refusal(request, demand[line], free: free, pending: 0))
+        case .epochMoved(let epoch):
+            gate.epochMoved(to: epoch)
+            return nil
+        }
+    }
+
+    private func answer(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ known: KnownReservation,
+    ) -> ReserveOutcome {
+        if known.fingerprint != request.fingerprint { return .refused(.keyReused) }
+        return .held(held(request, demand, known.times))
+    }
+
+    /// The answer as it was given first: a hold, whatever became of it since.
+    private func held(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ times: HoldTimes,
+    ) -> Reservation {
+        Reservation(
+            id: request.key,
+            state: .held,
+            lines: demand.map { line in
+                ReservationLine(
+                    key: line.key,
+                    quantity: line.quantity,
+                    held: line.quantity,
+                    confirmed: 0,
+                )
+            },
+            owner: request.owner,
+            channel: request.channel,
+            createdAt: times.createdAt,
+            expiresAt: times.expiresAt,
+        )
+    }
+
+    private func refusal(
+        _ request: ReserveRequest,
+        _ wanted: Demand,
+        free: Int64,
+        pending: Int64,
+    ) -> Refusal {
+        let line = firstLine(request, wanted.key)
+        let available = max(0, free - pending)
+        if free >= wanted.quantity {
+            return .contended(
+                line: line,
+                key: wanted.key,
+                requested: wanted.quantity,
+                available: available,
+            )
+        }
+        return .soldOut(
+            line: line,
+            key: wanted.key,
+            requested: wanted.quantity,
+            available: available,
+        )
+    }
+
+    /// Where the caller first named the position.
+    private func firstLine(_ request: ReserveRequest, _ key: PositionKey) -> Int {
+        request.lines.firstIndex { $0.key == key } ?? 0
+    }
+}
