@@ -96,8 +96,15 @@ let package = Package(
         ),
 
         tests("DomainTests", ["Base", "Domain"]),
-        tests("LedgerTests", ["Base", "Domain", "Promising", "Postgres", "Ledger"]),
+        tests(
+            "LedgerTests",
+            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+        ),
         tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
         tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
+
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
+        tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
+        tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
     ],
 )

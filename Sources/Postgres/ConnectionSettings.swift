@@ -108,7 +108,10 @@ func openConnection(
     let names = unsafe keywords.map { unsafe strdup($0.keyword) }
     let values = unsafe keywords.map { unsafe strdup($0.value) }
     defer {
-        for unsafetext in unsafe names + values { unsafe free(text) }
+        for index in keywords.indices {
+            unsafe free(names[index])
+            unsafe free(values[index])
+        }
     }
     let constNames = unsafe names.map { unsafe UnsafePointer($0) } + [nil]
     let constValues = unsafe values.map { unsafe UnsafePointer($0) } + [nil]

@@ -13,8 +13,9 @@ package struct PostgresConfiguration: Sendable {
     /// The server stops the timer before it commits, so it never interrupts a commit that waits
     /// for a standby.
     package var statementTimeoutMs: Int
-    /// The longest a unit may be at the head of its connection without an answer, milliseconds;
-    /// 0 is for ever. Then the connection is closed and the outcome is unknown.
+    /// The longest a unit may be first in its pipeline without an answer, milliseconds; 0 is none.
+    ///
+    /// Then the connection is closed and the outcome is unknown.
     package var replyTimeoutMs: Int
     /// The longest to wait for one host, milliseconds; libpq rounds to seconds, at least 2.
     package var connectTimeoutMs: Int

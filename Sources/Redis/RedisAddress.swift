@@ -5,8 +5,9 @@ package enum RedisAddress: Sendable, Hashable {
     case unix(String)
     case tcp(host: String, port: Int)
 
-    /// Reads `unix:/path`, `/path`, `host:port`, `[v6]:port` or `host` (port 6379); nil when the
-    /// text is none of them. `redis://` and `tcp://` may stand in front.
+    /// Reads `unix:/path`, `/path`, `host:port`, `[v6]:port` or `host` (port 6379), else is nil.
+    ///
+    /// `redis://` and `tcp://` may stand in front.
     package init?(_ text: String) {
         var rest = Substring(text)
         if rest.hasPrefix("unix:") {

@@ -109,7 +109,9 @@ private final class ReplyBuilder {
     }
 }
 
-/// The callbacks of the reader. They return any pointer but null, which would mean no memory.
+/// The callbacks of the reader.
+///
+/// They return any pointer but null, which would mean no memory.
 private func builderFunctions() -> redisReplyObjectFunctions {
     unsafe redisReplyObjectFunctions(
         createString: { task, start, count in

@@ -1,0 +1,49 @@
+// What the suites share: clients that are shut down whatever happens, and statements in one line.
+
+import Base
+import Postgres
+import TestServers
+
+/// Runs `body` with a client of a new database, or of `conninfo`.
+func withClient<Value>(
+    _ conninfo: String? = nil,
+    configure: (inout PostgresConfiguration) -> Void = { _ in },
+    _ body: (PostgresClient) async throws -> Value,
+) async throws -> Value {
+    let target = try conninfo ?? PostgresServer.shared().createDatabase()
+    var configuration = PostgresConfiguration(conninfo: target, connections: 2)
+    configure(&configuration)
+    let client = PostgresClient(configuration: configuration)
+    try client.start()
+    do {
+        let value = try await body(client)
+        await client.shutdown()
+        return value
+    } catch {
+        await client.shutdown(graceMs: 0)
+        throw error
+    }
+}
+
+/// A statement named after its text.
+func statement(_ sql: String, _ types: UInt32...) -> Statement {
+    Statement(name: "t\(sql.hashValue)", sql: sql, parameterTypes: types)
+}
+
+/// Waits until `condition` holds; the caller checks again what it waited for.
+func eventually(_ condition: () async throws -> Bool) async throws {
+    for _ in 0..<1_000 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+}
+
+/// The error of an outcome.
+func failure<Value>(_ body: () async throws(PostgresError) -> Value) async -> PostgresError? {
+    do throws(PostgresError) {
+        _ = try await body()
+        return nil
+    } catch {
+        return error
+    }
+}

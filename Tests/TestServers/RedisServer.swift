@@ -1,0 +1,114 @@
+// A private Redis for tests: no persistence, no eviction, a Unix socket in a directory of its own and
+// a loopback port on request.
+
+internal import Foundation
+private import Synchronization
+
+/// A redis-server process of this test process.
+package final class RedisServer: Sendable {
+    package let socketPath: String
+    /// A port on 127.0.0.1; nil unless asked for.
+    package let port: Int?
+    private let directory: String
+    private let options: [String]
+    /// The process; nil while it is stopped.
+    private let pid: Mutex<pid_t?>
+
+    /// Starts a server and waits until it answers.
+    package static func start(tcp: Bool = false, options: [String] = []) throws -> RedisServer {
+        let server = try RedisServer(port: tcp ? freePort() : nil, options: options)
+        try server.start()
+        return server
+    }
+
+    private init(port: Int?, options: [String]) throws {
+        directory = try makeDirectory("hf-redis")
+        socketPath = "\(directory)/s"
+        self.port = port
+        self.options = options
+        pid = Mutex(nil)
+        try startWatchdog(#"kill -KILL $(cat "$1/pid"); rm -rf "$1""#, [directory])
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    /// Starts a stopped server again, empty.
+    package func start() throws {
+        let arguments =
+            [
+                "redis-server", "--port", "\(port ?? 0)", "--bind", "127.0.0.1", "--unixsocket",
+                socketPath, "--dir", directory, "--save", "", "--appendonly", "no",
+                "--maxmemory-policy", "noeviction", "--daemonize", "no",
+            ] + options
+        try pid.withLock { pid in
+            guard pid == nil else { return }
+            unsafe unlink(socketPath)
+            let started = try spawn(arguments, output: "\(directory)/log")
+            try "\(started)".write(toFile: "\(directory)/pid", atomically: true, encoding: .utf8)
+            pid = started
+        }
+        let log = "\(directory)/log"
+        try wait(seconds: 10, for: "redis (\(log))") {
+            FileManager.default.fileExists(atPath: socketPath)
+        }
+        // The socket file is there a moment before the server listens on it.
+        try wait(seconds: 10, for: "redis (\(log))") { [socketPath] in
+            (try? run(["redis-cli", "-s", socketPath, "INFO", "server"]).output)?
+                .contains("redis_version") == true
+        }
+    }
+
+    /// Ends the server in an orderly way.
+    package func stop() { end(SIGTERM) }
+    /// Ends the server at once, like a power cut.
+    package func kill() { end(SIGKILL) }
+
+    /// Ends the server in an orderly way and starts it again, empty.
+    package func restart() throws {
+        stop()
+        try start()
+    }
+
+    /// Freezes the process: connections stay open, nothing is answered.
+    package func pause() { send(SIGSTOP) }
+    package func resume() { send(SIGCONT) }
+
+    private func send(_ signal: Int32) {
+        pid.withLock { pid in
+            if let pid { Foundation.kill(pid, signal) }
+        }
+    }
+
+    private func end(_ signal: Int32) {
+        pid.withLock { pid in
+            guard let running = pid else { return }
+            Foundation.kill(running, signal)
+            Foundation.kill(running, SIGCONT)
+            reap(running)
+            pid = nil
+        }
+    }
+}
+
+/// A port on 127.0.0.1 that nobody listens on at this moment.
+package func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let port: Int? = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+            guard unsafe bind(descriptor, generic, size) == 0,
+                unsafe getsockname(descriptor, generic, &size) == 0
+            else { return nil }
+            return unsafe Int(UInt16(bigEndian: pointer.pointee.sin_port))
+        }
+    }
+    guard let port else { throw ServerFailure(description: "no free port: \(errno)") }
+    return port
+}
