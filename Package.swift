@@ -94,7 +94,18 @@ let package = Package(
             ["Base", "Domain", "Loop", "Postgres", "Promising", crypto, deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
+        module(
+            "API",
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+        ),
 
+        tests("DomainTests", ["Base", "Domain"]),
+        tests(
+            "LedgerTests",
+            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+        ),
+        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
 
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
