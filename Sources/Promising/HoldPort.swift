@@ -26,16 +26,3 @@ package protocol HoldPort {
     /// its time runs out by itself.
     func release(id: ID, origin: Origin) async
 }
-=======
-// The answer to a request for units.
-
-package import Domain
-
-/// What became of a request to hold units.
-package enum ReserveOutcome: Hashable, Sendable {
-    /// Committed: now, or by an earlier attempt with the same key.
-    case held(Reservation)
-    /// Nothing is held.
-    case refused(Refusal)
-}
->>>>>>> 1823906f372e676aa7ed3865ff99c663a3ba5542

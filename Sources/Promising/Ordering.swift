@@ -1,8 +1,8 @@
 // The use cases of orders: placing from a reservation or by reserving in the same call, cancelling
 // and shipping. Postgres decides; the gate hears of it before the caller does.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 
 /// Order commands on one event loop.
 package struct Ordering<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort> {
