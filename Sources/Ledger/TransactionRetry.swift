@@ -43,25 +43,3 @@ extension Statement {
         )
     }
 }
-=======
-// The one place that says what an error of the database means to a use case.
-
-package import Postgres
-package import Promising
-
-extension PostgresError {
-    /// What a use case may tell its caller. Details of the data stay in the log.
-    package var failure: Failure {
-        switch kind {
-        case .connectionLost, .connectFailed, .timeout, .shutDown:
-            return .unavailable(what: "postgres", retryAfterMs: 200)
-        case .queueFull:
-            return .overloaded(what: "postgres", retryAfterMs: 200)
-        case .server(let sqlstate):
-            if sqlstate == "57014" { return .deadlineExceeded }
-            if isRetryable { return .unavailable(what: "postgres", retryAfterMs: 200) }
-            return .broken(description)
-        }
-    }
-}
->>>>>>> 1823906f372e676aa7ed3865ff99c663a3ba5542
