@@ -31,8 +31,12 @@ func module(
     )
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    path: String? = nil,
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
 let nio: [Target.Dependency] = [
@@ -87,7 +91,7 @@ let package = Package(
         ),
         module(
             "Ledger",
-            ["Base", "Domain", "Loop", "Postgres", "Promising", deque, logging] + nio,
+            ["Base", "Domain", "Loop", "Postgres", "Promising", crypto, deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
         module(
@@ -106,5 +110,8 @@ let package = Package(
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
+        tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
+
+        tests("TidyTests", [], path: "Tests/Tidy"),
     ],
 )

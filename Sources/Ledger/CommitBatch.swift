@@ -1,9 +1,9 @@
 // One batch as it travels to commit_batch and back. Pure: arrays in, outcomes out.
 
-package import Base
-package import Domain
-package import Postgres
-package import Promising
+internal import Base
+internal import Domain
+internal import Postgres
+internal import Promising
 
 /// Requests that are committed in one transaction.
 struct CommitBatch: Sendable {

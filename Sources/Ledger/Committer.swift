@@ -5,7 +5,7 @@ internal import Base
 internal import DequeModule
 package import Logging
 package import Postgres
-package import Promising
+internal import Promising
 internal import Synchronization
 
 /// Counters of the committer.

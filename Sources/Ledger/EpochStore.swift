@@ -1,6 +1,6 @@
 // The table of epochs and the lock that orders a reopening against the batches in flight.
 
-package import Domain
+internal import Domain
 package import Logging
 package import Postgres
 package import Promising

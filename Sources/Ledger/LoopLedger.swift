@@ -2,7 +2,7 @@
 // decided comes back to the loop that asked. It settles the gate itself, so that a hold is settled
 // even when its caller has long gone.
 
-internal import Base
+package import Base
 package import Domain
 package import Loop
 internal import NIOCore

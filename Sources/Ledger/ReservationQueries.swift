@@ -1,9 +1,9 @@
 // The questions and commands about reservations, as statements and rows.
 
-package import Base
-package import Domain
-package import Postgres
-package import Promising
+internal import Base
+internal import Domain
+internal import Postgres
+internal import Promising
 
 /// The open epoch, and whether a key exists.
 struct Barrier: Sendable {

@@ -1,6 +1,6 @@
 // The statements of this module: files under Statements/, prepared once per connection.
 
-package import Postgres
+internal import Postgres
 
 /// Statements by name; each file states its contract.
 enum SQL {

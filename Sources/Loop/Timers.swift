@@ -69,7 +69,9 @@ package final class Timers: @unchecked Sendable {
         return TimerToken(slot: slot, generation: generations)
     }
 
-    /// Forgets the action. One that has already run, or was cancelled before, is left alone.
+    /// Forgets the action.
+    ///
+    /// One that has already run, or was cancelled before, is left alone.
     package func cancel(_ token: TimerToken) {
         eventLoop.preconditionInEventLoop()
         guard slots[token.slot].generation == token.generation else { return }

@@ -12,7 +12,9 @@ package struct UnaryAnswer: Hashable, Sendable {
     package var trailers: Metadata
 }
 
-/// A gRPC client. When its connection is lost, the next call makes a new one.
+/// A gRPC client.
+///
+/// When its connection is lost, the next call makes a new one.
 package final class RPCClient: Sendable {
     private let core: ClientCore
 

@@ -106,7 +106,9 @@ package struct Metadata: Hashable, Sendable {
 
     // MARK: The wire
 
-    /// Takes a field as it arrived; reserved names are passed over. False when a `-bin` value is
+    /// Takes a field as it arrived; reserved names are passed over.
+    ///
+    /// False when a `-bin` value is
     /// not base64.
     mutating func receive(
         name: some Collection<UInt8>,

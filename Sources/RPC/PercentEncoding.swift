@@ -19,7 +19,9 @@ enum PercentEncoding {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The text again. What is no valid escape stands for itself, and what is no UTF-8 is repaired:
+    /// The text again.
+    ///
+    /// What is no valid escape stands for itself, and what is no UTF-8 is repaired:
     /// a broken message must not hide the code beside it.
     static func decode(_ value: some Collection<UInt8>) -> String {
         var result: [UInt8] = []

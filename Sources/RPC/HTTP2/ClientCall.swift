@@ -120,7 +120,9 @@ struct ResponseHead {
         return true
     }
 
-    /// A block has ended. Blocks of status 1xx only announce the real head.
+    /// A block has ended.
+    ///
+    /// Blocks of status 1xx only announce the real head.
     mutating func blockEnded(endsStream: Bool) {
         if let httpStatus, httpStatus < 200, !isHeadComplete {
             self.httpStatus = nil

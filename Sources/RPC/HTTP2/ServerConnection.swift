@@ -113,9 +113,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
             stream.task?.cancel()
             answer(stream, .failure(Status(.unavailable, "the server is shutting down")))
         }
-        session.terminate(code: NGHTTP2_NO_ERROR)
         wire.scheduleFlush()
-        owner.loop.atTurnEnd(.flush) { self.wire.close() }
+        // A session that is being terminated sends nothing but GOAWAY, so the answers go first.
+        owner.loop.atTurnEnd(.flush) {
+            session.terminate(code: NGHTTP2_NO_ERROR)
+            self.wire.scheduleFlush()
+            self.owner.loop.atTurnEnd(.flush) { self.wire.close() }
+        }
     }
 
     private func announceShutdown() {

@@ -19,7 +19,6 @@ final class Wire {
     private var context: ChannelHandlerContext?
     private var output = ByteBuffer()
     private var isFlushScheduled = false
-    /// Called when a flush has left the session idle or the connection ended.
     private var failure: SessionError?
 
     init(loop: Loop) {
@@ -42,7 +41,9 @@ final class Wire {
         context = nil
     }
 
-    /// Feeds what was read. A peer that breaks the rules is told so and cut off.
+    /// Feeds what was read.
+    ///
+    /// A peer that breaks the rules is told so and cut off.
     func receive(_ buffer: ByteBuffer) {
         guard let session, failure == nil else { return }
         do throws(SessionError) {
