@@ -13,11 +13,19 @@ package struct RequestFields: Sendable {
     package var id: String
     /// Set for a transfer, whose nodes stand in `from_node` and `to_node`: the value of the latter.
     package var toNode: String?
+    /// The field that says how many units.
+    package var quantity: String
 
-    package init(hasLines: Bool = true, id: String = "id", toNode: String? = nil) {
+    package init(
+        hasLines: Bool = true,
+        id: String = "id",
+        toNode: String? = nil,
+        quantity: String = "quantity",
+    ) {
         self.hasLines = hasLines
         self.id = id
         self.toNode = toNode
+        self.quantity = quantity
     }
 
     /// The request has `lines` and maybe an `id`.
@@ -125,7 +133,7 @@ extension Status {
             return stock(
                 .failedPrecondition,
                 "SOLD_OUT",
-                fields.path(line: line, "quantity"),
+                fields.path(line: line, fields.quantity),
                 key,
                 "sold out",
                 requested,
@@ -137,7 +145,7 @@ extension Status {
             return stock(
                 .aborted,
                 "CONTENDED",
-                fields.path(line: line, "quantity"),
+                fields.path(line: line, fields.quantity),
                 key,
                 "others hold the last units and are about to be decided",
                 requested,
@@ -149,7 +157,7 @@ extension Status {
             return stock(
                 .failedPrecondition,
                 "NOT_ENOUGH",
-                fields.path(line: line, "quantity"),
+                fields.path(line: line, fields.quantity),
                 key,
                 "not enough units \(what)",
                 requested,
@@ -162,7 +170,7 @@ extension Status {
             return stock(
                 .failedPrecondition,
                 "LINES_DIFFER",
-                fields.path(line: line, "quantity"),
+                fields.path(line: line, fields.quantity),
                 key,
                 "the lines are not what the reservation holds",
                 given,
@@ -175,7 +183,7 @@ extension Status {
                 .failedPrecondition,
                 "\(key.subject) would hold more units than a position may",
                 reason: "TOO_MANY",
-                field: fields.path(line: line, "quantity"),
+                field: fields.path(line: line, fields.quantity),
                 metadata: ["sku": key.sku, "node": key.node],
                 more: [.precondition("STOCK", key.subject, "too many units")],
             )

@@ -7,20 +7,8 @@ package import Domain
 package protocol HoldPort {
     /// Holds all lines or none.
     ///
-    /// - Parameters:
-    ///   - key: the digest of the idempotency key, which becomes the reservation's id.
-    ///   - fingerprint: the digest of the body.
-    ///   - lines: each position may stand there several times.
-    ///   - ttlMs: how long the units are held, milliseconds.
-    func reserve(
-        key: ID,
-        fingerprint: ID,
-        lines: [Demand],
-        ttlMs: Int64,
-        owner: String,
-        channel: String,
-        origin: Origin,
-    ) async throws(Failure) -> ReserveOutcome
+    /// The request's key becomes the reservation's id; its positions may repeat.
+    func reserve(_ request: ReserveRequest) async throws(Failure) -> ReserveOutcome
 
     /// Gives back what the reservation holds, if it holds anything; when that cannot be done now,
     /// its time runs out by itself.

@@ -1,7 +1,6 @@
 // The use cases of orders: placing from a reservation or by reserving in the same call, cancelling
 // and shipping. Postgres decides; the gate hears of it before the caller does.
 
-internal import Base
 internal import Domain
 
 /// Order commands on one event loop.
@@ -47,13 +46,15 @@ package struct Ordering<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort
         // Nothing may be held for a call whose answer is known without it.
         if try await !ledger.isDecided(placement) {
             let held = try await holds.reserve(
-                key: header.key,
-                fingerprint: header.fingerprint,
-                lines: placement.lines.map { Demand(key: $0.key, quantity: $0.quantity) },
-                ttlMs: Self.ownHoldMs,
-                owner: placement.customer,
-                channel: placement.channel,
-                origin: header.origin,
+                ReserveRequest(
+                    key: header.key,
+                    fingerprint: header.fingerprint,
+                    lines: placement.lines.map { Demand(key: $0.key, quantity: $0.quantity) },
+                    ttlMs: Self.ownHoldMs,
+                    owner: placement.customer,
+                    channel: placement.channel,
+                    origin: header.origin,
+                )
             )
             if case .refused(let refusal) = held { return .refused(refusal) }
         }
