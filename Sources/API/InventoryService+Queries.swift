@@ -1,9 +1,9 @@
 // Reading stock over RPC: availability, positions, ledger.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 package import Messages
-package import Promising
+internal import Promising
 package import RPC
 
 extension InventoryService {
@@ -28,9 +28,10 @@ extension InventoryService {
             )
         }
         var answer = Holdfast_V1_GetAvailabilityResponse()
-        answer.items = zip(request.items, found).map { item, nodes in
-            Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
-        }
+        answer.items = zip(request.items, found)
+            .map { item, nodes in
+                Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
+            }
         return answer
     }
 

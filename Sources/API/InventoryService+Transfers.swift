@@ -2,7 +2,7 @@
 
 package import Domain
 package import Messages
-package import Promising
+internal import Promising
 package import RPC
 
 extension InventoryService {
