@@ -159,6 +159,7 @@ DECLARE
     v_created int4;
     v_kind int2;
     v_part record;
+    v_written record;
     m record;
 BEGIN
     SELECT k.outcome, k.positions, k.versions, k.steps
@@ -256,8 +257,7 @@ BEGIN
     -- At most two kinds in one command: a transfer has its way out and its way in.
     FOR v_kind IN SELECT k FROM unnest(p_kinds) WITH ORDINALITY AS u(k, n) GROUP BY k ORDER BY min(n)
     LOOP
-        SELECT positions || d.ids, versions || w.versions, steps || w.steps
-            INTO positions, versions, steps
+        SELECT d.ids, w.versions, w.steps INTO v_written
         FROM (
             SELECT array_agg(s.id ORDER BY s.n) AS ids, array_agg(s.on_hand ORDER BY s.n) AS on_hand,
                 array_agg(s.damaged ORDER BY s.n) AS damaged,
@@ -278,6 +278,9 @@ BEGIN
             v_batch, v_now, v_kind, d.ids, d.on_hand, '{}', '{}', '{}', d.damaged,
             d.quality_control, d.in_transit, NULL, NULL,
             p_principal, p_request_id, p_trace_id, p_reason, p_reference) w;
+        positions := positions || v_written.ids;
+        versions := versions || v_written.versions;
+        steps := steps || v_written.steps;
     END LOOP;
 
     PERFORM fulfil_incoming(p_skus, p_nodes, p_incoming, p_on_hand);
