@@ -28,9 +28,10 @@ extension InventoryService {
             )
         }
         var answer = Holdfast_V1_GetAvailabilityResponse()
-        answer.items = zip(request.items, found).map { item, nodes in
-            Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
-        }
+        answer.items = zip(request.items, found)
+            .map { item, nodes in
+                Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
+            }
         return answer
     }
 

@@ -94,22 +94,23 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
 
         var body = DigestBuilder(method: "Receive")
         body.add(request.reference)
-        let movements = request.lines.enumerated().map { index, line in
-            body.add(line.sku)
-            body.add(line.node)
-            body.add(line.quantity)
-            body.add(line.incomingReference)
-            var change = StockBuckets()
-            change.onHand = line.quantity
-            return Movement(
-                line: index,
-                key: PositionKey(sku: line.sku, node: line.node),
-                kind: .received,
-                change: change,
-                mayCreate: true,
-                incomingReference: line.incomingReference,
-            )
-        }
+        let movements = request.lines.enumerated()
+            .map { index, line in
+                body.add(line.sku)
+                body.add(line.node)
+                body.add(line.quantity)
+                body.add(line.incomingReference)
+                var change = StockBuckets()
+                change.onHand = line.quantity
+                return Movement(
+                    line: index,
+                    key: PositionKey(sku: line.sku, node: line.node),
+                    kind: .received,
+                    change: change,
+                    mayCreate: true,
+                    incomingReference: line.incomingReference,
+                )
+            }
         let command = StockCommand(
             header: CommandHeader(stock: request.idempotencyKey, body, origin),
             movements: movements,
@@ -146,19 +147,20 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
         var body = DigestBuilder(method: "Adjust")
         body.add(request.reference)
         body.add(Int64(request.reason.rawValue))
-        let movements = request.lines.enumerated().map { index, line in
-            body.add(line.sku)
-            body.add(line.node)
-            body.add(line.delta)
-            var change = StockBuckets()
-            change.onHand = line.delta
-            return Movement(
-                line: index,
-                key: PositionKey(sku: line.sku, node: line.node),
-                kind: reason == .return ? .returned : .adjusted,
-                change: change,
-            )
-        }
+        let movements = request.lines.enumerated()
+            .map { index, line in
+                body.add(line.sku)
+                body.add(line.node)
+                body.add(line.delta)
+                var change = StockBuckets()
+                change.onHand = line.delta
+                return Movement(
+                    line: index,
+                    key: PositionKey(sku: line.sku, node: line.node),
+                    kind: reason == .return ? .returned : .adjusted,
+                    change: change,
+                )
+            }
         let command = StockCommand(
             header: CommandHeader(stock: request.idempotencyKey, body, origin),
             movements: movements,

@@ -113,7 +113,9 @@ extension [UInt8] {
 
 // MARK: base64url (RFC 4648, section 5)
 
-private let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+private let alphabet = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8
+)
 
 private func encodeBase64URL(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []

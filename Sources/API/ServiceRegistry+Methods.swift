@@ -16,7 +16,11 @@ extension ServiceRegistry {
     /// - Parameters:
     ///   - bound: the service, which `body` gets on its loop.
     ///   - service: full name, such as `holdfast.v1.OrderService`.
-    package mutating func add<Service, Request: SwiftProtobuf.Message, Reply: SwiftProtobuf.Message>(
+    package mutating func add<
+        Service,
+        Request: SwiftProtobuf.Message,
+        Reply: SwiftProtobuf.Message
+    >(
         _ bound: NIOLoopBound<Service>,
         service: String,
         method: String,

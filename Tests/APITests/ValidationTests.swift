@@ -41,10 +41,12 @@ import Testing
         #expect(validator.violations.isEmpty)
     }
 
-    @Test(arguments: [
-        (0, false), (1, true), (1_000_000, true), (1_000_001, false), (-1, false),
-        (Int64.min, false), (Int64.max, false),
-    ] as [(Int64, Bool)])
+    @Test(
+        arguments: [
+            (0, false), (1, true), (1_000_000, true), (1_000_001, false), (-1, false),
+            (Int64.min, false), (Int64.max, false),
+        ] as [(Int64, Bool)]
+    )
     func `a quantity is 1 to a million`(value: Int64, isValid: Bool) {
         var validator = Validator()
         validator.quantity(value, "lines[3].quantity")
@@ -73,11 +75,13 @@ import Testing
         #expect(violations[3].field == "lines[3].quantity")
     }
 
-    @Test(arguments: [
-        (0, 0, 0), (1, 1_999, 1_000_001), (-1, 500_000_000, -500_000),
-        (-62_135_596_800, 0, -62_135_596_800_000_000), (-62_135_596_801, 0, nil),
-        (253_402_300_800, 0, nil), (0, -1, nil), (0, 1_000_000_000, nil), (Int64.max, 0, nil),
-    ] as [(Int64, Int32, Int64?)])
+    @Test(
+        arguments: [
+            (0, 0, 0), (1, 1_999, 1_000_001), (-1, 500_000_000, -500_000),
+            (-62_135_596_800, 0, -62_135_596_800_000_000), (-62_135_596_801, 0, nil),
+            (253_402_300_800, 0, nil), (0, -1, nil), (0, 1_000_000_000, nil), (Int64.max, 0, nil),
+        ] as [(Int64, Int32, Int64?)]
+    )
     func `a moment lies in the years 1 to 9999`(
         seconds: Int64,
         nanos: Int32,
@@ -94,10 +98,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (1, 0, 1_000), (0, 999_999_999, nil), (86_400, 0, 86_400_000), (86_400, 1_000_000, nil),
-        (-5, 0, nil), (5, -1, nil), (Int64.max, 0, nil),
-    ] as [(Int64, Int32, Int64?)])
+    @Test(
+        arguments: [
+            (1, 0, 1_000), (0, 999_999_999, nil), (86_400, 0, 86_400_000), (86_400, 1_000_000, nil),
+            (-5, 0, nil), (5, -1, nil), (Int64.max, 0, nil),
+        ] as [(Int64, Int32, Int64?)]
+    )
     func `a hold is a second to a day long`(seconds: Int64, nanos: Int32, expected: Int64?) {
         var validator = Validator()
         var duration = Google_Protobuf_Duration()
@@ -178,7 +184,9 @@ import Testing
         try metadata.add("x-holdfast-principal", "shop-1")
         try metadata.add("x-request-id", "req-7")
         try metadata.add(
-            "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        )
         let origin = Origin(metadata) { "new" }
         #expect(origin.principal == "shop-1" && origin.requestID == "req-7")
         #expect(origin.traceID == "0af7651916cd43dd8448eb211c80319c")

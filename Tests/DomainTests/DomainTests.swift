@@ -8,9 +8,10 @@ import Testing
     @Test func `repeated positions are summed at their first place`() {
         let a = PositionKey(sku: "A", node: "LON")
         let b = PositionKey(sku: "A", node: "MAN")
-        let lines = [(a, 1), (b, 2), (a, 3), (b, 4), (a, 5)].map {
-            Demand(key: $0.0, quantity: Int64($0.1))
-        }
+        let lines = [(a, 1), (b, 2), (a, 3), (b, 4), (a, 5)]
+            .map {
+                Demand(key: $0.0, quantity: Int64($0.1))
+            }
         #expect(
             Demand.summed(lines) == [Demand(key: a, quantity: 9), Demand(key: b, quantity: 6)]
         )
@@ -53,49 +54,58 @@ import Testing
         #expect(stock.available == 0)
     }
 
-    @Test(arguments: [
-        ([10, 4, 3, 0, 2, 1, 0], nil), ([10, 4, 3, 99, 2, 1, 0], nil),
-        ([10, 4, 3, 0, 2, 2, 0], "oversold"), ([10, -1, 0, 0, 0, 0, 0], "a promise below zero"),
-        ([10, 0, 0, -1, 0, 0, 0], "a promise below zero"),
-        ([10, 0, 0, 0, -1, 0, 0], "a state below zero"),
-        ([10, 0, 0, 0, 0, 0, -1], "a state below zero"),
-    ] as [([Int64], String?)])
+    @Test(
+        arguments: [
+            ([10, 4, 3, 0, 2, 1, 0], nil), ([10, 4, 3, 99, 2, 1, 0], nil),
+            ([10, 4, 3, 0, 2, 2, 0], "oversold"),
+            ([10, -1, 0, 0, 0, 0, 0], "a promise below zero"),
+            ([10, 0, 0, -1, 0, 0, 0], "a promise below zero"),
+            ([10, 0, 0, 0, -1, 0, 0], "a state below zero"),
+            ([10, 0, 0, 0, 0, 0, -1], "a state below zero"),
+        ] as [([Int64], String?)]
+    )
     func `what is wrong with figures has a name`(figures: [Int64], violation: String?) {
         #expect(StockBuckets(figures: figures).violation == violation)
     }
 }
 
 @Suite struct OrderStatusTests {
-    @Test(arguments: [
-        ([(5, 5, 0, 0)], .confirmed), ([(5, 3, 2, 0)], .partiallyShipped),
-        ([(5, 0, 5, 0)], .shipped), ([(5, 0, 0, 5)], .cancelled), ([(5, 3, 0, 2)], .confirmed),
-        ([(5, 0, 3, 2)], .shipped), ([(5, 1, 3, 1)], .partiallyShipped),
-        ([(5, 0, 0, 5), (2, 0, 0, 2)], .cancelled), ([(5, 0, 0, 5), (2, 2, 0, 0)], .confirmed),
-        ([(5, 0, 0, 5), (2, 0, 2, 0)], .shipped), ([(5, 5, 0, 0), (2, 0, 2, 0)], .partiallyShipped),
-    ] as [([(Int64, Int64, Int64, Int64)], OrderStatus)])
+    @Test(
+        arguments: [
+            ([(5, 5, 0, 0)], .confirmed), ([(5, 3, 2, 0)], .partiallyShipped),
+            ([(5, 0, 5, 0)], .shipped), ([(5, 0, 0, 5)], .cancelled), ([(5, 3, 0, 2)], .confirmed),
+            ([(5, 0, 3, 2)], .shipped), ([(5, 1, 3, 1)], .partiallyShipped),
+            ([(5, 0, 0, 5), (2, 0, 0, 2)], .cancelled), ([(5, 0, 0, 5), (2, 2, 0, 0)], .confirmed),
+            ([(5, 0, 0, 5), (2, 0, 2, 0)], .shipped),
+            ([(5, 5, 0, 0), (2, 0, 2, 0)], .partiallyShipped),
+        ] as [([(Int64, Int64, Int64, Int64)], OrderStatus)]
+    )
     func `the status follows from the units`(
         lines: [(Int64, Int64, Int64, Int64)],
         status: OrderStatus,
     ) {
-        let lines = lines.enumerated().map { index, units in
-            OrderLine(
-                number: Int32(index + 1),
-                key: PositionKey(sku: "A", node: "LON"),
-                unitPriceMinor: 1,
-                quantities: LineQuantities(
-                    ordered: units.0,
-                    allocated: units.1,
-                    shipped: units.2,
-                    cancelled: units.3,
-                ),
-            )
-        }
+        let lines = lines.enumerated()
+            .map { index, units in
+                OrderLine(
+                    number: Int32(index + 1),
+                    key: PositionKey(sku: "A", node: "LON"),
+                    unitPriceMinor: 1,
+                    quantities: LineQuantities(
+                        ordered: units.0,
+                        allocated: units.1,
+                        shipped: units.2,
+                        cancelled: units.3,
+                    ),
+                )
+            }
         #expect(lines.allSatisfy(\.quantities.isConserved))
         #expect(OrderStatus.derived(from: lines) == status)
     }
 
     @Test func `an order is told as of each event`() {
-        let start = order(events: [(.placed, []), (.shipped, [(1, 2)]), (.cancelled, [(1, 1), (2, 3)])])
+        let start = order(events: [
+            (.placed, []), (.shipped, [(1, 2)]), (.cancelled, [(1, 1), (2, 3)]),
+        ])
         #expect(start.asOf(event: 1).status == .confirmed)
         #expect(start.asOf(event: 1).lines.map(\.quantities.allocated) == [5, 3])
         #expect(start.asOf(event: 2).status == .partiallyShipped)
@@ -107,30 +117,46 @@ import Testing
     }
 
     private func order(events: [(OrderEventKind, [(Int32, Int64)])]) -> Order {
-        let lines = [5, 3].enumerated().map { index, units in
-            OrderLine(
-                number: Int32(index + 1),
-                key: PositionKey(sku: "A", node: "LON"),
-                unitPriceMinor: 1,
-                quantities: LineQuantities(
-                    ordered: Int64(units), allocated: 0, shipped: 0, cancelled: Int64(units)),
-            )
-        }
-        let history = events.enumerated().map { index, event in
-            OrderEvent(
-                sequence: Int32(index + 1),
-                at: Instant(seconds: Int64(index + 1)),
-                kind: event.0,
-                origin: Origin(principal: "", requestID: "", traceID: ""),
-                note: "",
-                lines: event.1.map { OrderLineQuantity(number: $0.0, quantity: $0.1) },
-            )
-        }
+        let lines = [5, 3].enumerated()
+            .map { index, units in
+                OrderLine(
+                    number: Int32(index + 1),
+                    key: PositionKey(sku: "A", node: "LON"),
+                    unitPriceMinor: 1,
+                    quantities: LineQuantities(
+                        ordered: Int64(units),
+                        allocated: 0,
+                        shipped: 0,
+                        cancelled: Int64(units)
+                    ),
+                )
+            }
+        let history = events.enumerated()
+            .map { index, event in
+                OrderEvent(
+                    sequence: Int32(index + 1),
+                    at: Instant(seconds: Int64(index + 1)),
+                    kind: event.0,
+                    origin: Origin(principal: "", requestID: "", traceID: ""),
+                    note: "",
+                    lines: event.1.map { OrderLineQuantity(number: $0.0, quantity: $0.1) },
+                )
+            }
         return Order(
-            id: ID(high: 1, low: 2), channel: "web", externalID: "1", customer: "", currency: "GBP",
-            totalMinor: 8, status: .cancelled, lines: lines, history: history,
-            createdAt: Instant(seconds: 1), updatedAt: Instant(seconds: 9), placedAt: nil,
-            reservationID: ID(high: 1, low: 3))
+            id: ID(high: 1, low: 2),
+            channel: "web",
+            externalID: "1",
+            customer: "",
+            currency: "GBP",
+            totalMinor: 8,
+            status: .cancelled,
+            lines: lines,
+            history: history,
+            createdAt: Instant(seconds: 1),
+            updatedAt: Instant(seconds: 9),
+            placedAt: nil,
+            reservationID: ID(high: 1, low: 3)
+        )
     }
 }
 

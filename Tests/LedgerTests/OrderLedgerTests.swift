@@ -10,7 +10,8 @@ import Testing
 @testable import Ledger
 
 @Suite struct OrderLedgerTests {
-    @Test func `an order takes what its reservation holds, and a retry gets it again`() async throws {
+    @Test func `an order takes what its reservation holds, and a retry gets it again`() async throws
+    {
         try await withStore { store in
             try await store.scene()
             let lines = [line("A", 2), line("B", 3), line("A", 1)]
@@ -68,7 +69,10 @@ import Testing
             #expect(
                 try await refusal("o2", from: "h2", one)
                     == .wrongState(
-                        kind: .reservation, id: id("h2").description, state: "RELEASED")
+                        kind: .reservation,
+                        id: id("h2").description,
+                        state: "RELEASED"
+                    )
             )
             #expect(
                 try await refusal("o2", from: "h1", [line("A", 3), line("B", 3)])
@@ -114,7 +118,9 @@ import Testing
             let placed = try await store.place("o1", from: "h1", [line("A", 3), line("B", 3)])
             #expect(try placed.result().order.status == .confirmed)
             try await store.hold(
-                "h2", [Demand(key: key("A"), quantity: 2), Demand(key: key("B"), quantity: 1)])
+                "h2",
+                [Demand(key: key("A"), quantity: 2), Demand(key: key("B"), quantity: 1)]
+            )
             try store.sql(
                 """
                 SELECT outcome FROM resolve_batch(0::int2, 1::int2, ARRAY['\(id("h2"))'::uuid],
@@ -140,7 +146,8 @@ import Testing
             #expect(overdue.settlement.rows.isEmpty)
             // Swept: they come from what is free.
             try await store.resolve("h2", kind: 3)
-            let swept = try await store.place("o2", from: "h2", again: true, [line("A", 2)]).result()
+            let swept = try await store.place("o2", from: "h2", again: true, [line("A", 2)])
+                .result()
             #expect(swept.settlement.rows.map(\.delta) == [-2])
             #expect(
                 try store.sql("SELECT kind FROM reservation_events ORDER BY at, kind") == "7\n3\n7"
@@ -163,7 +170,8 @@ import Testing
         }
     }
 
-    @Test func `units are cancelled and shipped line by line, and each answer stays`() async throws {
+    @Test func `units are cancelled and shipped line by line, and each answer stays`() async throws
+    {
         try await withStore { store in
             try await store.scene()
             _ = try await store.place("o1", from: "h1", [line("A", 3), line("B", 3)]).result()
@@ -182,7 +190,9 @@ import Testing
             #expect(rest.order.lines.allSatisfy(\.quantities.isConserved))
 
             let before = try store.dump()
-            #expect(try await store.change("s1", "o1", .ship, [(1, 2)]).result().order == shipped.order)
+            #expect(
+                try await store.change("s1", "o1", .ship, [(1, 2)]).result().order == shipped.order
+            )
             #expect(
                 try await store.change("c1", "o1", .cancel, [(2, 3)]).result().order
                     == cancelled.order
@@ -201,7 +211,12 @@ import Testing
             #expect(
                 try await store.change("s3", "o1", .ship, [(1, 1), (7, 1)]).refusal
                     == .notEnough(
-                        line: 0, key: key("A"), requested: 1, available: 0, what: "allocated")
+                        line: 0,
+                        key: key("A"),
+                        requested: 1,
+                        available: 0,
+                        what: "allocated"
+                    )
             )
             #expect(
                 try await store.change("s3", "o1", .cancel, [(7, 1)]).refusal
@@ -262,7 +277,10 @@ import Testing
             }
             #expect(listed == (0..<25).reversed().map { id("o\($0)") })
             let cancelled = try await store.orders.orders(
-                OrderFilter(status: .cancelled, channel: "web"), before: nil, limit: 10)
+                OrderFilter(status: .cancelled, channel: "web"),
+                before: nil,
+                limit: 10
+            )
             #expect(cancelled.map(\.id) == [id("o7")])
             #expect(
                 try await store.orders.orders(OrderFilter(channel: "shop"), before: nil, limit: 10)
@@ -271,7 +289,9 @@ import Testing
             let seventh = cancelled[0].createdAt
             let since = try await store.orders.orders(
                 OrderFilter(createdFrom: seventh, createdBefore: seventh.advanced(milliseconds: 0)),
-                before: nil, limit: 10)
+                before: nil,
+                limit: 10
+            )
             #expect(since.isEmpty)
         }
     }
@@ -286,8 +306,11 @@ import Testing
                         if ordered == 0 { continue }
                         cases.append(
                             LineQuantities(
-                                ordered: ordered, allocated: allocated, shipped: shipped,
-                                cancelled: cancelled)
+                                ordered: ordered,
+                                allocated: allocated,
+                                shipped: shipped,
+                                cancelled: cancelled
+                            )
                         )
                     }
                 }
@@ -300,7 +323,11 @@ import Testing
             #expect(answers.count == cases.count)
             for (quantities, answer) in zip(cases, answers) {
                 let line = OrderLine(
-                    number: 1, key: key("A"), unitPriceMinor: 0, quantities: quantities)
+                    number: 1,
+                    key: key("A"),
+                    unitPriceMinor: 0,
+                    quantities: quantities
+                )
                 #expect(Int16(answer) == OrderStatus.derived(from: [line]).rawValue)
             }
         }
@@ -315,9 +342,13 @@ extension Store {
     /// 10 units of A and B each, of which the reservation h1 holds 3.
     func scene() async throws {
         try await receive(
-            "r1", [Demand(key: key("A"), quantity: 10), Demand(key: key("B"), quantity: 10)])
+            "r1",
+            [Demand(key: key("A"), quantity: 10), Demand(key: key("B"), quantity: 10)]
+        )
         try await hold(
-            "h1", [Demand(key: key("A"), quantity: 3), Demand(key: key("B"), quantity: 3)])
+            "h1",
+            [Demand(key: key("A"), quantity: 3), Demand(key: key("B"), quantity: 3)]
+        )
     }
 
     func place(

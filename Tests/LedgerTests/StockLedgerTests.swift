@@ -10,11 +10,13 @@ import Testing
 @testable import Ledger
 
 @Suite struct StockLedgerTests {
-    @Test func `the first receipt creates the position and repeated lines are summed`() async throws {
+    @Test func `the first receipt creates the position and repeated lines are summed`() async throws
+    {
         try await withStore { store in
-            let lines = [(0, 3), (1, 4)].map { line, units in
-                movement(line, key("A"), .received, onHand: Int64(units), mayCreate: true)
-            }
+            let lines = [(0, 3), (1, 4)]
+                .map { line, units in
+                    movement(line, key("A"), .received, onHand: Int64(units), mayCreate: true)
+                }
             let result = try await store.apply("r1", lines).result()
             #expect(result.positions.map(\.key) == [key("A")])
             #expect(result.positions[0].buckets.onHand == 7)
@@ -29,7 +31,11 @@ import Testing
         try await withStore { store in
             let first = try await store.receive("r1", [Demand(key: key("A"), quantity: 7)])
             _ = try await store.stock.setSafetyStock(
-                header("s1"), at: key("A"), quantity: 2, channel: "web")
+                header("s1"),
+                at: key("A"),
+                quantity: 2,
+                channel: "web"
+            )
             let before = try store.dump()
             let again = try await store.receive("r1", [Demand(key: key("A"), quantity: 7)])
             #expect(again.positions == first.positions)
@@ -45,7 +51,8 @@ import Testing
         }
     }
 
-    @Test func `what is not known is told apart, and nothing of the command is done`() async throws {
+    @Test func `what is not known is told apart, and nothing of the command is done`() async throws
+    {
         try await withStore { store in
             try await store.receive(
                 "r1",
@@ -68,11 +75,19 @@ import Testing
                     outcome.refusal == .unknownPosition(line: 1, key: missing, unknown: part)
                 )
                 let safety = try await store.stock.setSafetyStock(
-                    header("s\(index)"), at: missing, quantity: 1, channel: "")
+                    header("s\(index)"),
+                    at: missing,
+                    quantity: 1,
+                    channel: ""
+                )
                 #expect(safety.refusal == .unknownPosition(line: 0, key: missing, unknown: part))
                 let incoming = try await store.stock.setIncoming(
-                    header("i\(index)"), at: missing, reference: "PO", quantity: 1,
-                    expectedAt: Instant(seconds: 0))
+                    header("i\(index)"),
+                    at: missing,
+                    reference: "PO",
+                    quantity: 1,
+                    expectedAt: Instant(seconds: 0)
+                )
                 #expect(incoming.refusal == .unknownPosition(line: 0, key: missing, unknown: part))
                 let page = try await store.stock.ledger(of: missing, before: nil, limit: 10)
                 guard case .refused(.unknownPosition(_, _, part)) = page else {
@@ -103,8 +118,12 @@ import Testing
             #expect(
                 outcome.refusal
                     == .notEnough(
-                        line: 1, key: key("A"), requested: 5, available: 4,
-                        what: "on hand and not promised")
+                        line: 1,
+                        key: key("A"),
+                        requested: 5,
+                        available: 4,
+                        what: "on hand and not promised"
+                    )
             )
             #expect(try store.dump() == before)
             let done = try await store.apply("a2", [movement(0, key("A"), .adjusted, onHand: -4)])
@@ -117,12 +136,17 @@ import Testing
         try await withStore { store in
             try await store.receive("r1", [Demand(key: key("A"), quantity: 10)])
             let damaged = try await store.apply(
-                "m1", [movement(0, key("A"), .stateMoved, damaged: 6)])
+                "m1",
+                [movement(0, key("A"), .stateMoved, damaged: 6)]
+            )
             #expect(try damaged.result().positions[0].buckets.available == 4)
             // Between two unavailable states nothing becomes available: a step, no version.
-            let moved = try await store.apply(
-                "m2", [movement(0, key("A"), .stateMoved, damaged: -2, qualityControl: 2)]
-            ).result()
+            let moved =
+                try await store.apply(
+                    "m2",
+                    [movement(0, key("A"), .stateMoved, damaged: -2, qualityControl: 2)]
+                )
+                .result()
             #expect(moved.positions[0].version == 2)
             #expect(moved.settlement.rows.isEmpty)
             let before = try store.dump()
@@ -136,7 +160,12 @@ import Testing
                 #expect(
                     outcome.refusal
                         == .notEnough(
-                            line: 0, key: key("A"), requested: 5, available: available, what: what)
+                            line: 0,
+                            key: key("A"),
+                            requested: 5,
+                            available: available,
+                            what: what
+                        )
                 )
             }
             #expect(try store.dump() == before)
@@ -170,16 +199,30 @@ import Testing
                 [Demand(key: key("A"), quantity: 10), Demand(key: key("B", "MAN"), quantity: 1)],
             )
             _ = try await store.stock.setSafetyStock(
-                header("s1"), at: key("A"), quantity: 3, channel: "")
+                header("s1"),
+                at: key("A"),
+                quantity: 3,
+                channel: ""
+            )
             let before = try store.dump()
             let refused = try await store.transfer("t1", "A", 8, isInTransit: false)
             #expect(
                 refused.refusal
                     == .notEnough(
-                        line: 0, key: key("A"), requested: 8, available: 7, what: "available")
+                        line: 0,
+                        key: key("A"),
+                        requested: 8,
+                        available: 7,
+                        what: "available"
+                    )
             )
             let unknown = try await store.transfer(
-                "t2", "A", 1, to: "NOWHERE", isInTransit: false)
+                "t2",
+                "A",
+                1,
+                to: "NOWHERE",
+                isInTransit: false
+            )
             #expect(
                 unknown.refusal
                     == .unknownPosition(line: 0, key: key("A", "NOWHERE"), unknown: .node)
@@ -232,17 +275,27 @@ import Testing
         try await withStore { store in
             try await store.receive("r1", [Demand(key: key("A"), quantity: 10)])
             try await store.hold("h1", [Demand(key: key("A"), quantity: 4)])
-            let set = try await store.stock.setSafetyStock(
-                header("s1"), at: key("A"), quantity: 50, channel: ""
-            ).result()
+            let set = try await store.stock
+                .setSafetyStock(
+                    header("s1"),
+                    at: key("A"),
+                    quantity: 50,
+                    channel: ""
+                )
+                .result()
             #expect(set.positions[0].buckets.held == 4)
             #expect(set.positions[0].buckets.available == -44)
             #expect(set.settlement.rows.map(\.delta) == [-50])
             #expect(try await store.hold("h2", [Demand(key: key("A"), quantity: 1)]) == 4)
             #expect(try await store.resolve("h1", kind: 1) == 1)
-            let less = try await store.stock.setSafetyStock(
-                header("s2"), at: key("A"), quantity: 1, channel: ""
-            ).result()
+            let less = try await store.stock
+                .setSafetyStock(
+                    header("s2"),
+                    at: key("A"),
+                    quantity: 1,
+                    channel: ""
+                )
+                .result()
             #expect(less.positions[0].buckets.available == 5)
             #expect(try store.faults().isEmpty)
         }
@@ -251,9 +304,14 @@ import Testing
     @Test func `units withheld from one channel reach the gate by version`() async throws {
         try await withStore { store in
             try await store.receive("r1", [Demand(key: key("A"), quantity: 10)])
-            let set = try await store.stock.setSafetyStock(
-                header("s1"), at: key("A"), quantity: 8, channel: "web"
-            ).result()
+            let set = try await store.stock
+                .setSafetyStock(
+                    header("s1"),
+                    at: key("A"),
+                    quantity: 8,
+                    channel: "web"
+                )
+                .result()
             let row = try #require(set.settlement.rows.first)
             #expect(row.version == 2 && row.delta == 0 && row.free == 10)
             #expect(row.channelSafety == ChannelSafety(channel: "web", quantity: 8))
@@ -263,12 +321,21 @@ import Testing
             // The tests hold through the channel "web".
             #expect(try await store.hold("h1", [Demand(key: key("A"), quantity: 3)]) == 4)
             _ = try await store.stock.setSafetyStock(
-                header("s2"), at: key("A"), quantity: 0, channel: "web")
+                header("s2"),
+                at: key("A"),
+                quantity: 0,
+                channel: "web"
+            )
             #expect(try await store.position(key("A")).channelSafety.isEmpty)
             #expect(try await store.hold("h1", [Demand(key: key("A"), quantity: 3)]) == 1)
-            let again = try await store.stock.setSafetyStock(
-                header("s1"), at: key("A"), quantity: 8, channel: "web"
-            ).result()
+            let again = try await store.stock
+                .setSafetyStock(
+                    header("s1"),
+                    at: key("A"),
+                    quantity: 8,
+                    channel: "web"
+                )
+                .result()
             #expect(again.positions == set.positions)
             #expect(try store.faults().isEmpty)
         }
@@ -282,10 +349,15 @@ import Testing
             let soon = Instant(seconds: 1_000)
             let late = Instant(seconds: 2_000)
             for (name, units, at) in [("PO1", 10, soon), ("PO2", 20, late)] {
-                let set = try await store.stock.setIncoming(
-                    header(name), at: key("A"), reference: name, quantity: Int64(units),
-                    expectedAt: at
-                ).result()
+                let set = try await store.stock
+                    .setIncoming(
+                        header(name),
+                        at: key("A"),
+                        reference: name,
+                        quantity: Int64(units),
+                        expectedAt: at
+                    )
+                    .result()
                 #expect(set.settlement.rows.isEmpty)
                 #expect(set.positions[0].version == 1)
             }
@@ -297,14 +369,26 @@ import Testing
             #expect(try await incoming(by: Instant(seconds: 999)) == 0)
             #expect(try await incoming(by: soon) == 10)
             #expect(try await incoming(by: late) == 30)
-            let lines = [("PO1", 4), ("PO1", 2), ("PO9", 5), ("PO2", 25)].enumerated().map {
-                movement(
-                    $0, key("A"), .received, onHand: Int64($1.1), mayCreate: true, incoming: $1.0)
-            }
+            let lines = [("PO1", 4), ("PO1", 2), ("PO9", 5), ("PO2", 25)].enumerated()
+                .map {
+                    movement(
+                        $0,
+                        key("A"),
+                        .received,
+                        onHand: Int64($1.1),
+                        mayCreate: true,
+                        incoming: $1.0
+                    )
+                }
             _ = try await store.apply("r2", lines).result()
             #expect(try await incoming(by: late) == 4)
             _ = try await store.stock.setIncoming(
-                header("PO1x"), at: key("A"), reference: "PO1", quantity: 0, expectedAt: soon)
+                header("PO1x"),
+                at: key("A"),
+                reference: "PO1",
+                quantity: 0,
+                expectedAt: soon
+            )
             #expect(try await incoming(by: late) == 0)
             #expect(try store.sql("SELECT count(*) FROM incoming") == "0")
             #expect(try store.faults().isEmpty)
@@ -320,7 +404,9 @@ import Testing
                 [Demand(key: key("A"), quantity: 1), Demand(key: key("A", "MAN"), quantity: 2)],
             )
             let found = try await store.stock.availability(
-                of: [key("X"), key("A", ""), key("A", "MAN"), key("A", "")], by: nil)
+                of: [key("X"), key("A", ""), key("A", "MAN"), key("A", "")],
+                by: nil
+            )
             #expect(
                 found.map { $0.map(\.position.key) } == [
                     [], [key("A"), key("A", "MAN")], [key("A", "MAN")],
@@ -342,14 +428,19 @@ import Testing
                 var listed: [PositionKey] = []
                 while true {
                     let page = try await store.stock.positions(
-                        skuPrefix: prefix, node: node, after: listed.last, limit: 2)
+                        skuPrefix: prefix,
+                        node: node,
+                        after: listed.last,
+                        limit: 2
+                    )
                     listed += page.map(\.key)
                     if page.count < 2 { break }
                 }
                 #expect(
                     listed
                         == sorted.filter {
-                            $0.sku.utf8.starts(with: prefix.utf8) && (node.isEmpty || $0.node == node)
+                            $0.sku.utf8.starts(with: prefix.utf8)
+                                && (node.isEmpty || $0.node == node)
                         }
                 )
             }
@@ -369,7 +460,10 @@ import Testing
                 let cursor = rows.last.map { LedgerCursor(version: $0.version, step: $0.step) }
                 guard
                     case .rows(let page) = try await store.stock.ledger(
-                        of: key("A"), before: cursor, limit: 2)
+                        of: key("A"),
+                        before: cursor,
+                        limit: 2
+                    )
                 else { break }
                 rows += page
                 if page.count < 2 { break }

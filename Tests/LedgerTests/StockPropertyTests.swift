@@ -102,7 +102,8 @@ import Testing
             for line in 0..<Int.random(in: 1...4, using: &random) {
                 let units = Int64.random(in: range, using: &random)
                 movements.append(
-                    movement(line, anyKey(), kind, onHand: units, mayCreate: kind == .received))
+                    movement(line, anyKey(), kind, onHand: units, mayCreate: kind == .received)
+                )
             }
             let outcome = try await store.apply(name, movements)
             count(outcome)
@@ -154,9 +155,10 @@ import Testing
         }
 
         private mutating func hold(_ name: String) async throws {
-            let lines = Set((0..<3).map { _ in anyKey() }).map { place in
-                Demand(key: place, quantity: Int64.random(in: 1...4, using: &random))
-            }
+            let lines = Set((0..<3).map { _ in anyKey() })
+                .map { place in
+                    Demand(key: place, quantity: Int64.random(in: 1...4, using: &random))
+                }
             if try await store.hold(name, lines) == 1 {
                 holds.append((name, lines))
                 done += 1
@@ -214,7 +216,9 @@ import Testing
                     group.addTask {
                         let keys = [key("A"), key("B")].shuffled()
                         try await store.receive(
-                            "r\(number)", keys.map { Demand(key: $0, quantity: 1) })
+                            "r\(number)",
+                            keys.map { Demand(key: $0, quantity: 1) }
+                        )
                     }
                 }
                 try await group.waitForAll()
@@ -235,7 +239,11 @@ import Testing
                 for number in 0..<12 {
                     group.addTask {
                         let outcome = try await store.place(
-                            "o\(number)", from: "h\(number)", external: "same", [line("A", 1)])
+                            "o\(number)",
+                            from: "h\(number)",
+                            external: "same",
+                            [line("A", 1)]
+                        )
                         if case .refused(.externalIDTaken) = outcome { return false }
                         _ = try outcome.result()
                         return true

@@ -70,7 +70,8 @@ struct Store: Sendable {
                 CROSS JOIN unnest(r.positions, r.confirmed) AS u(id, c)
                 WHERE u.id = p.id AND r.order_key IS NULL);
             """
-        ).trimmingCharacters(in: .whitespacesAndNewlines)
+        )
+        .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     // MARK: Reservations
@@ -223,9 +224,10 @@ extension Store {
     /// Receives units; for setting the scene.
     @discardableResult
     func receive(_ name: String, _ lines: [Demand]) async throws -> StockResult {
-        let movements = lines.enumerated().map { index, line in
-            movement(index, line.key, .received, onHand: line.quantity, mayCreate: true)
-        }
+        let movements = lines.enumerated()
+            .map { index, line in
+                movement(index, line.key, .received, onHand: line.quantity, mayCreate: true)
+            }
         return try await apply(name, movements).result()
     }
 
