@@ -105,7 +105,6 @@ let package = Package(
             ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
         ),
         tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
-        tests("RPCTests", ["Base", "Loop", "RPC", logging] + nio),
 
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
