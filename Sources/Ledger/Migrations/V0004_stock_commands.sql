@@ -13,7 +13,7 @@
 --                 the units that there are too few of; for 8 the state.
 --      positions, versions, steps: the ledger rows, in the order of the movements; see
 --                 stock_answer for what stands in them.
--- Errors: 40001 when another transaction created a position of the command meanwhile: send it again.
+-- Errors: 40001 when another transaction created a position meanwhile: send it again.
 -- Keeps S1 (checked here, and by CHECK), S4.
 
 ALTER TABLE stock_commands
