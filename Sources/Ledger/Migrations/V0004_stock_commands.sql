@@ -5,7 +5,7 @@
 --   answers a known key from what it wrote then, or says that the body was another one;
 --   checks every line before it writes any, so that a refusal leaves no trace;
 --   writes one ledger row per position, by move_units.
--- Out: epoch:     the epoch open at the commit (0 when it was refused before anything was looked at).
+-- Out: epoch:     the epoch open at the commit.
 --      outcome:   1 done, 2 done before, 3 same key with another body, 4 unknown position,
 --                 5 not enough units, 6 too many units, 7 not found, 8 wrong state.
 --      line:      for 4 to 6 the movement at fault, from 0.
@@ -13,7 +13,7 @@
 --                 the units that there are too few of; for 8 the state.
 --      positions, versions, steps: the ledger rows, in the order of the movements; see
 --                 stock_answer for what stands in them.
--- Errors: 40001 when another transaction created a position of the command meanwhile: send it again.
+-- Errors: 40001 when another transaction created a position meanwhile: send it again.
 -- Keeps S1 (checked here, and by CHECK), S4.
 
 ALTER TABLE stock_commands
@@ -73,7 +73,8 @@ BEGIN
             p_reference, m.after
         FROM moved m
     )
-    SELECT coalesce(array_agg(m.version ORDER BY n), '{}'), coalesce(array_agg(m.step ORDER BY n), '{}')
+    SELECT coalesce(array_agg(m.version ORDER BY n), '{}'),
+        coalesce(array_agg(m.step ORDER BY n), '{}')
         INTO versions, steps FROM moved m;
     IF cardinality(versions) <> cardinality(p_positions) THEN
         RAISE EXCEPTION 'a position of the batch does not exist' USING ERRCODE = 'HF001';
@@ -159,6 +160,7 @@ DECLARE
     v_created int4;
     v_kind int2;
     v_part record;
+    v_written record;
     m record;
 BEGIN
     SELECT k.outcome, k.positions, k.versions, k.steps
@@ -254,12 +256,13 @@ BEGIN
     versions := '{}';
     steps := '{}';
     -- At most two kinds in one command: a transfer has its way out and its way in.
-    FOR v_kind IN SELECT k FROM unnest(p_kinds) WITH ORDINALITY AS u(k, n) GROUP BY k ORDER BY min(n)
+    FOR v_kind IN
+        SELECT k FROM unnest(p_kinds) WITH ORDINALITY AS u(k, n) GROUP BY k ORDER BY min(n)
     LOOP
-        SELECT positions || d.ids, versions || w.versions, steps || w.steps
-            INTO positions, versions, steps
+        SELECT d.ids, w.versions, w.steps INTO v_written
         FROM (
-            SELECT array_agg(s.id ORDER BY s.n) AS ids, array_agg(s.on_hand ORDER BY s.n) AS on_hand,
+            SELECT array_agg(s.id ORDER BY s.n) AS ids,
+                array_agg(s.on_hand ORDER BY s.n) AS on_hand,
                 array_agg(s.damaged ORDER BY s.n) AS damaged,
                 array_agg(s.quality_control ORDER BY s.n) AS quality_control,
                 array_agg(s.in_transit ORDER BY s.n) AS in_transit
@@ -278,6 +281,9 @@ BEGIN
             v_batch, v_now, v_kind, d.ids, d.on_hand, '{}', '{}', '{}', d.damaged,
             d.quality_control, d.in_transit, NULL, NULL,
             p_principal, p_request_id, p_trace_id, p_reason, p_reference) w;
+        positions := positions || v_written.ids;
+        versions := versions || v_written.versions;
+        steps := steps || v_written.steps;
     END LOOP;
 
     PERFORM fulfil_incoming(p_skus, p_nodes, p_incoming, p_on_hand);

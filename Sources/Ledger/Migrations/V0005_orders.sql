@@ -9,7 +9,7 @@
 --                7 not found, 8 wrong state, 9 external id taken, 10 lines differ from the
 --                reservation, 11 unknown line, 12 sold out, 13 reservation expired.
 --      sequence: for 1 and 2 the event that the answer is as of.
---      line:     for 5, 10, 11, 12 the caller's line at fault, from 0; -1 for a line that is missing.
+--      line:     for 5, 10, 11, 12 the caller's line at fault, from 0; -1 for one that is missing.
 --      sku, node, requested, available: for 5, 10 and 12 the figures (10: given, expected).
 --      what:     for 5 the units that there are too few of; for 7 and 8 `reservation` or `order`.
 --      state:    for 8. other: for 9 the order that has the external id.

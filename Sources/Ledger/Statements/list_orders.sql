@@ -1,7 +1,7 @@
 -- Orders before ($5, $6), newest first, without history. $1: a status, 0 for any. $2: a channel,
 -- empty for any. $3, $4: created at or after, and before.
-SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o.status, o.created_at,
-    o.updated_at, o.placed_at, o.reservation,
+SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o.status,
+    o.created_at, o.updated_at, o.placed_at, o.reservation,
     l.numbers, l.skus, l.nodes, l.prices, l.ordered, l.allocated, l.shipped, l.cancelled
 FROM (
     SELECT * FROM orders

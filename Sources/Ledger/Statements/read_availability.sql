@@ -1,5 +1,5 @@
--- $1, $2: SKUs and nodes asked for; an empty node stands for all. $3: supply counts up to then; null
--- for none. One row per item and position, in the order of the items; null columns for none.
+-- $1, $2: SKUs and nodes asked for; an empty node stands for all. $3: supply counts up to then;
+-- null for none. One row per item and position, in the order of the items; nulls for none.
 SELECT i.n, coalesce(e.units, 0)::int8, p.id, p.sku, p.node, p.version,
     ARRAY[p.on_hand, p.held, p.allocated, p.safety, p.damaged, p.quality_control, p.in_transit],
     s.channels, s.quantities

@@ -1,6 +1,6 @@
 -- One order with its lines and history. The lines of events stand in parallel arrays of their own.
-SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o.status, o.created_at,
-    o.updated_at, o.placed_at, o.reservation,
+SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o.status,
+    o.created_at, o.updated_at, o.placed_at, o.reservation,
     l.numbers, l.skus, l.nodes, l.prices, l.ordered, l.allocated, l.shipped, l.cancelled,
     e.sequences, e.times, e.kinds, e.principals, e.request_ids, e.trace_ids, e.notes,
     t.sequences, t.numbers, t.units
@@ -18,7 +18,8 @@ CROSS JOIN LATERAL (
 ) l
 CROSS JOIN LATERAL (
     SELECT array_agg(e.sequence ORDER BY e.sequence) AS sequences,
-        array_agg(e.at ORDER BY e.sequence) AS times, array_agg(e.kind ORDER BY e.sequence) AS kinds,
+        array_agg(e.at ORDER BY e.sequence) AS times,
+        array_agg(e.kind ORDER BY e.sequence) AS kinds,
         array_agg(e.principal ORDER BY e.sequence) AS principals,
         array_agg(e.request_id ORDER BY e.sequence) AS request_ids,
         array_agg(e.trace_id ORDER BY e.sequence) AS trace_ids,
