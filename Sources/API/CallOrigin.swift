@@ -16,7 +16,7 @@ extension Origin {
         self.init(
             principal: principal ?? "anonymous",
             requestID: requestID ?? newRequestID(),
-            traceID: metadata["traceparent"].flatMap(traceID) ?? "",
+            traceID: metadata["traceparent"].flatMap(parsedTraceID) ?? "",
         )
     }
 }
@@ -31,7 +31,7 @@ private func usable(_ text: String) -> String? {
 }
 
 /// The trace id of a W3C `traceparent`: version, trace id, parent id and flags in lower-case hex.
-private func traceID(_ header: String) -> String? {
+private func parsedTraceID(_ header: String) -> String? {
     let parts = header.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32,
         parts[2].utf8.count == 16, parts[3].utf8.count == 2,

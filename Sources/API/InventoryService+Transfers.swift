@@ -1,5 +1,6 @@
 // Transfers over RPC: units that leave one node for another.
 
+internal import Base
 package import Domain
 package import Messages
 internal import Promising
