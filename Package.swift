@@ -99,6 +99,8 @@ let package = Package(
             ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
         ),
 
+        module("Workers", ["Base", "Loop", "Promising", logging] + nio),
+
         tests("DomainTests", ["Base", "Domain"]),
         tests(
             "LedgerTests",
