@@ -3,8 +3,10 @@
 import Base
 import Postgres
 import TestServers
+import Testing
 
 /// Runs `body` with a client of a new database, or of `conninfo`.
+@discardableResult
 func withClient<Value>(
     _ conninfo: String? = nil,
     configure: (inout PostgresConfiguration) -> Void = { _ in },
@@ -38,12 +40,14 @@ func eventually(_ condition: () async throws -> Bool) async throws {
     }
 }
 
-/// The error of an outcome.
-func failure<Value>(_ body: () async throws(PostgresError) -> Value) async -> PostgresError? {
-    do throws(PostgresError) {
+/// The error that `body` throws, if it does.
+func failure<Value>(_ body: () async throws -> Value) async -> PostgresError? {
+    do {
         _ = try await body()
         return nil
     } catch {
-        return error
+        let postgresError = error as? PostgresError
+        #expect(postgresError != nil, "another error: \(error)")
+        return postgresError
     }
 }
