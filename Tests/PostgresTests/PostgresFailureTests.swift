@@ -96,7 +96,8 @@ import Testing
         try server.sql("CREATE TABLE t (a int)", on: conninfo)
         try server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         try server.sql("SELECT pg_reload_conf()")
-        try await withClient(conninfo, configure: { $0.statementTimeoutMs = 100 }) { (client) async throws in
+        try await withClient(conninfo, configure: { $0.statementTimeoutMs = 100 }) {
+            (client) async throws in
             let insert = statement("INSERT INTO t VALUES (1)")
             async let outcome = failure { try await client.execute(insert, [], lane: .writer(0)) }
             // The statement timeout does not end this wait; a cancel request does.

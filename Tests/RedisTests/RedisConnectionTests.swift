@@ -89,7 +89,8 @@ import Testing
 
     @Test func `commands of one turn are written at once`() async throws {
         let server = try RedisServer.start()
-        let reads = try await withConnection(.unix(server.socketPath)) { (connection) async throws in
+        let reads = try await withConnection(.unix(server.socketPath)) {
+            (connection) async throws in
             let before = try await Self.statistic("total_reads_processed", connection)
             await withCheckedContinuation { continuation in
                 for number in 1...100 {
