@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test func `the statement timeout ends a statement, not the connection`() async throws {
-        try await withClient(configure: { $0.statementTimeoutMs = 100 }) { (client) async throws in
+        try await withClient(with: options(statementTimeoutMs: 100)) { (client) async throws in
             let error = await failure {
                 try await client.execute(statement("SELECT pg_sleep(30)"), [])
             }
@@ -147,7 +147,7 @@ import Testing
     }
 
     @Test func `more units than the queue holds are refused`() async throws {
-        try await withClient(configure: { $0.queueMax = 5 }) { (client) async throws in
+        try await withClient(with: options(queueMax: 5)) { (client) async throws in
             let sleep = statement("SELECT pg_sleep(0.3)")
             let errors = await withTaskGroup { group in
                 for _ in 0..<8 {
@@ -165,11 +165,10 @@ import Testing
     }
 
     @Test func `settings apply to their connections only`() async throws {
-        let configure: (inout PostgresConfiguration) -> Void = {
-            $0.writerSettings = ["plan_cache_mode": "force_generic_plan"]
-            $0.applicationName = "a test"
-        }
-        try await withClient(configure: configure) { (client) async throws in
+        var settings = options()
+        settings.writerSettings = ["plan_cache_mode": "force_generic_plan"]
+        settings.applicationName = "a test"
+        try await withClient(with: settings) { (client) async throws in
             let show = statement(
                 """
                 SELECT current_setting('plan_cache_mode'), current_setting('application_name'), \

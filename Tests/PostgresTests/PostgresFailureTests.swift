@@ -37,7 +37,7 @@ import Testing
         let server = try PostgresServer.start()
         try await withClient(
             server.createDatabase(),
-            configure: { $0.queueTimeoutMs = 20_000 },
+            with: options(queueTimeoutMs: 20_000),
         ) { (client) async throws in
             for stop in [server.stop, server.kill] {
                 #expect(try await client.execute(one, [], lane: .writer(0))[0].int4(0) == 1)
@@ -56,7 +56,7 @@ import Testing
     @Test func `without a server a unit fails in time and nothing was sent`() async throws {
         try await withClient(
             "host=/nonexistent dbname=x",
-            configure: { $0.queueTimeoutMs = 100 },
+            with: options(queueTimeoutMs: 100),
         ) { (client) async throws in
             for lane in [Lane.pool, .writer(0)] {
                 let error = await failure { try await client.execute(one, [], lane: lane) }
@@ -74,10 +74,7 @@ import Testing
         let server = try PostgresServer.start()
         try await withClient(
             server.createDatabase(),
-            configure: {
-                $0.replyTimeoutMs = 300
-                $0.queueTimeoutMs = 20_000
-            },
+            with: options(replyTimeoutMs: 300, queueTimeoutMs: 20_000),
         ) { (client) async throws in
             _ = try await client.execute(one, [], lane: .writer(0))
             try server.pause()
@@ -96,7 +93,7 @@ import Testing
         try server.sql("CREATE TABLE t (a int)", on: conninfo)
         try server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         try server.sql("SELECT pg_reload_conf()")
-        try await withClient(conninfo, configure: { $0.statementTimeoutMs = 100 }) {
+        try await withClient(conninfo, with: options(statementTimeoutMs: 100)) {
             (client) async throws in
             let insert = statement("INSERT INTO t VALUES (1)")
             async let outcome = failure { try await client.execute(insert, [], lane: .writer(0)) }

@@ -9,12 +9,11 @@ import Testing
 @discardableResult
 func withClient<Value>(
     _ conninfo: String? = nil,
-    configure: (inout PostgresConfiguration) -> Void = { _ in },
+    with options: PostgresConfiguration = options(),
     _ body: (PostgresClient) async throws -> Value,
 ) async throws -> Value {
-    let target = try conninfo ?? PostgresServer.shared().createDatabase()
-    var configuration = PostgresConfiguration(conninfo: target, connections: 2)
-    configure(&configuration)
+    var configuration = options
+    configuration.conninfo = try conninfo ?? PostgresServer.shared().createDatabase()
     let client = PostgresClient(configuration: configuration)
     try client.start()
     do {
@@ -50,4 +49,21 @@ func failure<Value>(_ body: () async throws -> Value) async -> PostgresError? {
         #expect(postgresError != nil, "another error: \(error)")
         return postgresError
     }
+}
+
+/// A configuration to which `withClient` adds the connection string.
+func options(
+    statementTimeoutMs: Int = 5_000,
+    replyTimeoutMs: Int = 15_000,
+    queueTimeoutMs: Int = 5_000,
+    queueMax: Int = 16_384,
+) -> PostgresConfiguration {
+    PostgresConfiguration(
+        conninfo: "",
+        connections: 2,
+        statementTimeoutMs: statementTimeoutMs,
+        replyTimeoutMs: replyTimeoutMs,
+        queueTimeoutMs: queueTimeoutMs,
+        queueMax: queueMax,
+    )
 }
