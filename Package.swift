@@ -113,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "holdfast",
             dependencies: [
-                "Base", "Loop", "RPC", "Messages", "Postgres", "Telemetry",
+                "API", "Base", "Gate", "Ledger", "Loop", "Messages", "Postgres", "Promising", "RPC",
+                "Redis", "Telemetry", "Workers",
                 protobuf, arguments, crypto, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -20,9 +20,10 @@ package struct ExpiryStore: ExpiryPort {
             return ExpirySweep(
                 isBusy: row.bool(0),
                 found: Int(row.int4(1)),
+                lagMs: row.int8(2),
                 settlement: Settlement(
-                    epoch: row.optionalInt8(2) ?? 0,
-                    rows: row.viewRows(from: 3, isFresh: true),
+                    epoch: row.optionalInt8(3) ?? 0,
+                    rows: row.viewRows(from: 4, isFresh: true),
                 ),
             )
         } catch {

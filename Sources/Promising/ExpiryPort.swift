@@ -6,11 +6,14 @@ package struct ExpirySweep: Sendable {
     package var isBusy: Bool
     /// Holds that were due and have been given back.
     package var found: Int
+    /// For how long the oldest of them had been due, in milliseconds.
+    package var lagMs: Int64
     package var settlement: Settlement
 
-    package init(isBusy: Bool, found: Int, settlement: Settlement) {
+    package init(isBusy: Bool, found: Int, lagMs: Int64, settlement: Settlement) {
         self.isBusy = isBusy
         self.found = found
+        self.lagMs = lagMs
         self.settlement = settlement
     }
 }

@@ -11,25 +11,8 @@ package struct Holding<Gate: GatePort, Ledger: ReservationLedgerPort>: HoldPort 
         self.reserving = reserving
     }
 
-    package func reserve(
-        key: ID,
-        fingerprint: ID,
-        lines: [Demand],
-        ttlMs: Int64,
-        owner: String,
-        channel: String,
-        origin: Origin,
-    ) async throws(Failure) -> ReserveOutcome {
-        let request = ReserveRequest(
-            key: key,
-            fingerprint: fingerprint,
-            lines: lines,
-            ttlMs: ttlMs,
-            owner: owner,
-            channel: channel,
-            origin: origin,
-        )
-        return try await reserving.reserve(request) { false }
+    package func reserve(_ request: ReserveRequest) async throws(Failure) -> ReserveOutcome {
+        try await reserving.reserve(request) { false }
     }
 
     package func release(id: ID, origin: Origin) async {

@@ -19,6 +19,8 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
 
     /// Holds given back since the start.
     package private(set) var expired = 0
+    /// For how long the oldest hold of the last sweep had been due, in milliseconds.
+    package private(set) var lagMs: Int64 = 0
 
     /// `intervalMs` is the pause between sweeps that found little, `batchMax` the holds that one
     /// transaction gives back.
@@ -63,6 +65,7 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
     private func sweep() async -> Int {
         do throws(Failure) {
             let sweep = try await ledger.expireDue(limit: batchMax)
+            if !sweep.isBusy { lagMs = sweep.lagMs }
             if sweep.found > 0 {
                 expired += sweep.found
                 gate.post(sweep.settlement, ending: [])
