@@ -276,6 +276,59 @@ import Testing
         await second.shutdown(graceMilliseconds: 0)
     }
 
+    @Test func `calls across a restart succeed or are UNAVAILABLE`() async throws {
+        let first = makeServer()
+        let port = try await first.start()
+        let client = try await RPCClient.connect(
+            host: "127.0.0.1",
+            port: port,
+            loop: TestLoops.first,
+        )
+        let callers = (0..<20)
+            .map { number in
+                Task {
+                    var outcomes: [StatusCode] = []
+                    while !Task.isCancelled {
+                        let message = [UInt8](repeating: UInt8(number), count: number * 5_000)
+                        do throws(Status) {
+                            let answer = try await client.unary(path("Echo"), message)
+                            outcomes.append(answer.message == message ? .ok : .dataLoss)
+                        } catch {
+                            outcomes.append(error.code)
+                        }
+                    }
+                    return outcomes
+                }
+            }
+        try await Task.sleep(for: .milliseconds(50))
+        await first.shutdown(graceMilliseconds: 2_000)
+        let second = makeServer(RPCServerConfiguration(port: port))
+        _ = try await second.start()
+        _ = try await client.unary(path("Echo"), [2])
+        for caller in callers { caller.cancel() }
+        for caller in callers {
+            let outcomes = await caller.value
+            #expect(outcomes.contains(.ok))
+            #expect(Set(outcomes).isSubset(of: [.ok, .unavailable, .cancelled]))
+        }
+        await client.close()
+        await second.shutdown(graceMilliseconds: 1_000)
+    }
+
+    @Test func `a reply with more metadata than the client takes ends the call`() async throws {
+        var configuration = RPCClientConfiguration()
+        configuration.session.headerListBytesMax = 1_000
+        try await withServer(client: configuration) { client, _, _ in
+            var metadata = Metadata()
+            try metadata.add("blob-bin", bytes: [UInt8](repeating: 0, count: 1_000))
+            let status = await failure { () throws(Status) in
+                try await client.unary(path("Echo"), [], metadata: metadata)
+            }
+            #expect(status?.code == .resourceExhausted)
+            _ = try await client.unary(path("Echo"), [])
+        }
+    }
+
     @Test func `a port in use is named`() async throws {
         try await withServer { _, port, server in
             let other = makeServer(RPCServerConfiguration(port: port))
