@@ -48,6 +48,7 @@ import Testing
         Flaw(what: "compressed flag", body: [1, 0, 0, 0, 1, 7], status: .internal),
         Flaw(what: "cut in the message", body: [0, 0, 0, 0, 9, 7], status: .internal),
         Flaw(what: "cut in the prefix", body: [0, 0, 0], status: .internal),
+        Flaw(what: "cut after a message", body: message + [0, 0], status: .internal),
         Flaw(what: "no message", body: [], status: .internal),
         Flaw(what: "two messages", body: message + message, status: .internal),
         Flaw(
