@@ -7,8 +7,10 @@ package import Redis
 /// An epoch that can be called: its number and the digest of its script.
 package struct OpenEpoch: Hashable, Sendable {
     package let record: EpochRecord
-    /// The script with the epoch's number and replid in its text. Only `open` may ever send the
-    /// text; everything else calls it by digest, so that a Redis that forgot it says so.
+    /// The script with the epoch's number and replid in its text.
+    ///
+    /// Only `open` may ever send the text; everything else calls it by digest, so that a Redis that
+    /// forgot it says so.
     package let script: RedisScript
 
     package var number: Int64 { record.epoch }
