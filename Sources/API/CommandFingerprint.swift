@@ -1,7 +1,7 @@
 // Keys and fingerprints of requests: the same key with the same body is a retry.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 package import Promising
 
 extension DigestBuilder {

@@ -1,8 +1,9 @@
 // Transfers over RPC: units that leave one node for another.
 
+internal import Base
 package import Domain
 package import Messages
-package import Promising
+internal import Promising
 package import RPC
 
 extension InventoryService {

@@ -1,16 +1,19 @@
 // Stock over RPC: message to use case to message. Checks what was sent; decides nothing else.
 
-package import Base
+internal import Base
 package import Domain
 package import Loop
 package import Messages
-package import NIOCore
+internal import NIOCore
 package import Promising
 package import RPC
-package import SwiftProtobuf
+internal import SwiftProtobuf
 
 /// `holdfast.v1.InventoryService`, on one event loop.
-package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
+package struct InventoryService<
+    Ledger: StockLedgerPort & SendableMetatype,
+    Gate: GatePort & SendableMetatype,
+> {
     package static var name: String { "holdfast.v1.InventoryService" }
 
     let stock: StockKeeping<Ledger, Gate>

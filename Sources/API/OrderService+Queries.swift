@@ -1,9 +1,9 @@
 // Reading orders over RPC.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 package import Messages
-package import Promising
+internal import Promising
 package import RPC
 
 extension OrderService {

@@ -1,16 +1,20 @@
 // Orders over RPC: message to use case to message. Checks what was sent; decides nothing else.
 
-package import Base
+internal import Base
 package import Domain
 package import Loop
 package import Messages
-package import NIOCore
+internal import NIOCore
 package import Promising
 package import RPC
-package import SwiftProtobuf
+internal import SwiftProtobuf
 
 /// `holdfast.v1.OrderService`, on one event loop.
-package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort> {
+package struct OrderService<
+    Ledger: OrderLedgerPort & SendableMetatype,
+    Gate: GatePort & SendableMetatype,
+    Holds: HoldPort & SendableMetatype,
+> {
     package static var name: String { "holdfast.v1.OrderService" }
 
     let orders: Ordering<Ledger, Gate, Holds>

@@ -2,7 +2,7 @@
 // They carry no authority: whoever forges one reads a page that it may read anyway.
 
 package import Base
-package import Promising
+internal import Promising
 package import RPC
 
 /// A place in a list, for one method with one filter.

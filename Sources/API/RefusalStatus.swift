@@ -1,6 +1,7 @@
 // What a refusal or a failure of a use case is for a caller: one mapping, used by every service.
 // Nothing here decides anything.
 
+internal import Base
 package import Domain
 package import Promising
 package import RPC
