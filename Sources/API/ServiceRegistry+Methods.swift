@@ -3,7 +3,7 @@
 
 package import Domain
 package import NIOCore
-package import Promising
+internal import Promising
 package import RPC
 package import SwiftProtobuf
 
