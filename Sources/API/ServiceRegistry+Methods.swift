@@ -37,7 +37,7 @@ extension ServiceRegistry {
 }
 
 /// Runs a part of a use case and says what its failure is for the caller.
-package func answering<Value>(
+func answering<Value>(
     _ body: () async throws(Failure) -> Value
 ) async throws(Status) -> Value {
     do throws(Failure) {
