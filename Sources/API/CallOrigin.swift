@@ -11,18 +11,18 @@ extension Origin {
     ///   - metadata: what the caller sent beside the message.
     ///   - newRequestID: numbers a request that has no usable id of its own.
     package init(_ metadata: Metadata, newRequestID: () -> String) {
-        let principal = metadata["x-holdfast-principal"].flatMap(usableText)
-        let requestID = metadata["x-request-id"].flatMap(usableText)
+        let principal = metadata["x-holdfast-principal"].flatMap(usable)
+        let requestID = metadata["x-request-id"].flatMap(usable)
         self.init(
             principal: principal ?? "anonymous",
             requestID: requestID ?? newRequestID(),
-            traceID: metadata["traceparent"].flatMap(traceID(in:)) ?? "",
+            traceID: metadata["traceparent"].flatMap(parsedTraceID) ?? "",
         )
     }
 }
 
 /// The text, when it is printable ASCII of 1 to 128 bytes.
-private func usableText(_ text: String) -> String? {
+private func usable(_ text: String) -> String? {
     let bytes = text.utf8
     guard (1...128).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else {
         return nil
@@ -31,7 +31,7 @@ private func usableText(_ text: String) -> String? {
 }
 
 /// The trace id of a W3C `traceparent`: version, trace id, parent id and flags in lower-case hex.
-private func traceID(in header: String) -> String? {
+private func parsedTraceID(_ header: String) -> String? {
     let parts = header.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32,
         parts[2].utf8.count == 16, parts[3].utf8.count == 2,

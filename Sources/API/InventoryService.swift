@@ -10,10 +10,7 @@ package import RPC
 internal import SwiftProtobuf
 
 /// `holdfast.v1.InventoryService`, on one event loop.
-package struct InventoryService<
-    Ledger: StockLedgerPort & SendableMetatype,
-    Gate: GatePort & SendableMetatype,
-> {
+package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     package static var name: String { "holdfast.v1.InventoryService" }
 
     let stock: StockKeeping<Ledger, Gate>

@@ -2,6 +2,7 @@
 
 package import Domain
 package import Messages
+internal import Base
 internal import SwiftProtobuf
 
 extension Holdfast_V1_Reservation {

@@ -10,11 +10,7 @@ package import RPC
 internal import SwiftProtobuf
 
 /// `holdfast.v1.OrderService`, on one event loop.
-package struct OrderService<
-    Ledger: OrderLedgerPort & SendableMetatype,
-    Gate: GatePort & SendableMetatype,
-    Holds: HoldPort & SendableMetatype,
-> {
+package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort> {
     package static var name: String { "holdfast.v1.OrderService" }
 
     let orders: Ordering<Ledger, Gate, Holds>

@@ -4,7 +4,7 @@ package import Base
 package import Domain
 
 /// Reserves and gives back, on the caller's event loop.
-package protocol HoldPort {
+package protocol HoldPort: SendableMetatype {
     /// Holds all lines or none.
     ///
     /// The request's key becomes the reservation's id; its positions may repeat.

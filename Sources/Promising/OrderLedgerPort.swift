@@ -133,7 +133,7 @@ package struct OrderCursor: Hashable, Sendable {
 }
 
 /// Orders as the database has them.
-package protocol OrderLedgerPort {
+package protocol OrderLedgerPort: SendableMetatype {
     /// True when `place` would be answered without a reservation: the key was used, or the
     /// channel's number is taken.
     func isDecided(_ placement: OrderPlacement) async throws(Failure) -> Bool

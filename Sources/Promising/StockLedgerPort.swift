@@ -44,7 +44,7 @@ package enum StockOutcome: Sendable {
 }
 
 /// Stock as the database has it.
-package protocol StockLedgerPort {
+package protocol StockLedgerPort: SendableMetatype {
     /// Receives, adjusts, moves between states or transfers.
     func apply(_ command: StockCommand) async throws(Failure) -> StockOutcome
 
