@@ -1,8 +1,8 @@
 // Reservations as messages.
 
+internal import Base
 package import Domain
 package import Messages
-internal import Base
 internal import SwiftProtobuf
 
 extension Holdfast_V1_Reservation {

@@ -128,11 +128,15 @@ struct Store: Sendable {
 
 /// Runs a test on a database of its own.
 func withStore(
-    connections: Int = 4,
+    connections: Int = 2,
     _ body: (Store) async throws -> Void,
 ) async throws {
     let conninfo = try PostgresServer.shared().createDatabase()
-    let configuration = PostgresConfiguration(conninfo: conninfo, connections: connections)
+    let configuration = PostgresConfiguration(
+        conninfo: conninfo,
+        connections: connections,
+        writers: 0,
+    )
     let postgres = PostgresClient(configuration: configuration)
     try postgres.start()
     let migrations = [
