@@ -38,6 +38,9 @@ package enum GateKeys {
     /// What all keys of an epoch begin with.
     package static func prefix(epoch: Int64) -> String { "\(shard):\(epoch):" }
 
+    /// The hash of pending entries.
+    package static func pending(epoch: Int64) -> String { "\(prefix(epoch: epoch))q" }
+
     /// The hash of a position.
     package static func position(_ id: Int64, epoch: Int64) -> String {
         "\(prefix(epoch: epoch))p\(id)"

@@ -13,7 +13,7 @@ struct OrderPlace: AsyncParsableCommand {
             --reservation the lines must sum up to exactly what it holds.
 
             EXAMPLES
-              holdfast order place 85123A@LDN-DC=2:2.55 71053@LDN-DC=1:3.39 --channel web \
+              holdfast order place 85123A@LDN-DC=2:2.55 84077@LDN-DC=1:3.39 --channel web \
             --external-id W-1001 --currency GBP
               holdfast order place 85123A@LDN-DC=2:2.55 --channel web --external-id W-1002 \
             --currency GBP --reservation 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa

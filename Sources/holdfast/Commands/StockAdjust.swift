@@ -13,7 +13,7 @@ struct StockAdjust: AsyncParsableCommand {
 
             EXAMPLES
               holdfast stock adjust 85123A@LDN-DC=-3 --reason damage
-              holdfast stock adjust 85123A@LDN-DC=7 71053@LDN-DC=-1 --reason count \
+              holdfast stock adjust 85123A@LDN-DC=7 84077@LDN-DC=-1 --reason count \
             --reference 'count sheet 12'
             """,
     )
