@@ -96,12 +96,25 @@ let package = Package(
             ["Base", "Domain", "Loop", "Postgres", "Promising", crypto, deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
+        module(
+            "API",
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+        ),
 
+        module("Workers", ["Base", "Loop", "Promising", logging] + nio),
+
+        tests("DomainTests", ["Base", "Domain"]),
+        tests(
+            "LedgerTests",
+            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+        ),
+        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
         module("Telemetry", ["Base"]),
         .executableTarget(
             name: "holdfast",
             dependencies: [
-                "Base", "Loop", "RPC", "Messages", "Postgres", "Telemetry",
+                "API", "Base", "Gate", "Ledger", "Loop", "Messages", "Postgres", "Promising", "RPC",
+                "Redis", "Telemetry", "Workers",
                 protobuf, arguments, crypto, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,6 +1,8 @@
 // Where `holdfast migrate` meets the ledger's migrations.
 
+internal import Ledger
 internal import Logging
+internal import Postgres
 
 /// What became of the migrations.
 struct MigrationSummary: Encodable, Equatable, Sendable {
@@ -20,6 +22,32 @@ enum SchemaMigration {
         dryRun: Bool,
         logger: Logger,
     ) async throws -> MigrationSummary {
-        throw CommandError(.failed, "this build has no migrations")
+        let postgres = PostgresClient(
+            configuration: PostgresConfiguration(
+                conninfo: conninfo,
+                connections: 1,
+                writers: 0,
+                applicationName: "holdfast migrate",
+            )
+        )
+        let outcome: Result<MigrationReport, MigrationError>
+        do {
+            try postgres.start()
+        } catch {
+            throw CommandError(.failed, "\(error)")
+        }
+        let migrator = Migrator(postgres: postgres, logger: logger)
+        do throws(MigrationError) {
+            outcome = .success(dryRun ? try await migrator.plan() : try await migrator.run())
+        } catch {
+            outcome = .failure(error)
+        }
+        await postgres.shutdown()
+        switch outcome {
+        case .success(let report):
+            return MigrationSummary(applied: report.applied, already: report.already)
+        case .failure(let error):
+            throw CommandError(.failed, "\(error)")
+        }
     }
 }
