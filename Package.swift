@@ -135,7 +135,8 @@ let package = Package(
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Messages", "RPC", "Telemetry", "holdfast", protobuf, logging],
+            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+                + [protobuf, logging, arguments] + nio,
         ),
     ],
 )
