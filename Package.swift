@@ -61,9 +61,11 @@ let package = Package(
             traits: ["JSON", "CommandLineArguments"],
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -94,7 +96,35 @@ let package = Package(
             ["Base", "Domain", "Loop", "Postgres", "Promising", crypto, deque, logging] + nio,
             resources: [.embedInCode("Migrations"), .embedInCode("Statements")],
         ),
+        module(
+            "API",
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+        ),
 
+        module("Workers", ["Base", "Loop", "Promising", logging] + nio),
+
+        tests("DomainTests", ["Base", "Domain"]),
+        tests(
+            "LedgerTests",
+            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+        ),
+        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        module("Telemetry", ["Base"]),
+        .executableTarget(
+            name: "holdfast",
+            dependencies: [
+                "API", "Base", "Gate", "Ledger", "Loop", "Messages", "Postgres", "Promising", "RPC",
+                "Redis", "Telemetry", "Workers",
+                protobuf, arguments, crypto, logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            swiftSettings: strict,
+        ),
 
         .target(
             name: "LoadKit",
@@ -121,5 +151,10 @@ let package = Package(
         tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
 
         tests("TidyTests", [], path: "Tests/Tidy"),
+        tests("TelemetryTests", ["Base", "Telemetry"]),
+        tests(
+            "CommandTests",
+            ["Base", "Messages", "RPC", "Telemetry", "holdfast", protobuf, logging],
+        ),
     ],
 )

@@ -43,6 +43,11 @@ package actor EpochKeeper<Authority: EpochAuthority> {
         return try outcome.get()
     }
 
+    /// Closes the connection that epochs are opened on.
+    package func close() async {
+        await steps.close()
+    }
+
     private func begin(closed: Int64?) -> Task<Result<OpenEpoch, Failure>, Never> {
         let task = Task { await find(closed: closed) }
         opening = task
@@ -140,6 +145,11 @@ struct RedisSteps: EpochSteps {
             }
             cursor = parts[0].text ?? "0"
         } while cursor != "0"
+    }
+
+    func close() async {
+        let redis = self.redis
+        await loop.start { await redis.value.close() }.value
     }
 
     private func send(_ command: RedisCommand) async throws(Failure) -> RedisReply {

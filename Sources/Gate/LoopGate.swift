@@ -100,6 +100,12 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         return epoch != nil && redis.isConnected
     }
 
+    /// The number of the epoch that is called; nil while none is known.
+    package var openEpoch: Int64? {
+        loop.eventLoop.preconditionInEventLoop()
+        return epoch?.number
+    }
+
     /// Finds the open epoch, or opens one, before the first request comes.
     package func warmUp() {
         loop.eventLoop.preconditionInEventLoop()

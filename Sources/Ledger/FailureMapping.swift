@@ -4,7 +4,9 @@ package import Postgres
 package import Promising
 
 extension PostgresError {
-    /// What a use case may tell its caller. Details of the data stay in the log.
+    /// What a use case may tell its caller.
+    ///
+    /// Details of the data stay in the log.
     package var failure: Failure {
         switch kind {
         case .connectionLost, .connectFailed, .timeout, .shutDown:

@@ -60,7 +60,7 @@ package struct LoadedPosition: Sendable {
 }
 
 /// The hot view of stock, as the use cases see it.
-package protocol GatePort: AnyObject {
+package protocol GatePort: AnyObject, SendableMetatype {
     /// Asks for room. Fails when the gate cannot be reached or opened in time.
     func admit(_ admission: Admission) async throws(Failure) -> AdmissionAnswer
 

@@ -130,7 +130,7 @@ package enum ReservationCommandOutcome: Sendable {
 }
 
 /// The authority over reservations, from one loop.
-package protocol ReservationLedgerPort: AnyObject {
+package protocol ReservationLedgerPort: AnyObject, SendableMetatype {
     /// The ids of positions, in the order of the names.
     func positions(_ keys: [PositionKey]) async throws(Failure) -> [ResolvedPosition]
 

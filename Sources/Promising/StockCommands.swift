@@ -21,6 +21,8 @@ package struct CommandHeader: Hashable, Sendable {
 
 /// A change of one position that a stock command asks for; changes of buckets are signed.
 package struct Movement: Hashable, Sendable {
+    /// The line of the caller's request that it comes from, from 0.
+    package var line: Int
     package var key: PositionKey
     package var kind: LedgerKind
     /// Changes of onHand, damaged, qualityControl and inTransit; the others stay 0.
@@ -31,12 +33,14 @@ package struct Movement: Hashable, Sendable {
     package var incomingReference: String
 
     package init(
+        line: Int,
         key: PositionKey,
         kind: LedgerKind,
         change: StockBuckets,
         mayCreate: Bool = false,
         incomingReference: String = "",
     ) {
+        self.line = line
         self.key = key
         self.kind = kind
         self.change = change

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PostgresClientTests {
     @Test(arguments: [Lane.pool, Lane.writer(0)])
     func `each of a thousand units gets its own answer`(lane: Lane) async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let divide = statement("SELECT 100 / $1", OID.int4)
             let outcomes = await withTaskGroup { group in
                 for number in 0..<1_000 {
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func `a writer commits in the order of submission`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple("CREATE TABLE t (position bigserial, number bigint)")
             let insert = statement("INSERT INTO t (number) VALUES ($1)", OID.int8)
             await withCheckedContinuation { continuation in
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `a transaction commits as a whole or not at all`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple("CREATE TABLE t (number bigint PRIMARY KEY)")
             let insert = statement("INSERT INTO t VALUES ($1) RETURNING number", OID.int8)
             let both = try await client.transaction([(insert, [.int8(1)]), (insert, [.int8(2)])])
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func `an error at the commit fails the unit although its rows came`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple(
                 "CREATE TABLE t (a bigint UNIQUE DEFERRABLE INITIALLY DEFERRED);"
             )
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func `a statement whose preparation was skipped is prepared again`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let fail = statement("SELECT 1 / $1", OID.int4)
             let later = statement("SELECT $1 + 1", OID.int4)
             async let first = failure {
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test func `a statement may be used twice in the unit that prepares it`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let one = statement("SELECT $1", OID.text)
             let results = try await client.transaction([(one, [.text("a")]), (one, [.text("b")])])
             #expect(results.map { $0[0].text(0) } == ["a", "b"])
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `a statement that cannot be prepared fails and is tried again`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let select = statement("SELECT count(*) FROM later")
             let error = await failure { try await client.execute(select, [], lane: .writer(0)) }
             #expect(error?.sqlstate == "42P01")
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test func `a plan that a migration broke is made anew`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
             let select = statement("SELECT * FROM t")
             _ = try await client.execute(select, [], lane: .writer(0))
@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test func `the statement timeout ends a statement, not the connection`() async throws {
-        try await withClient(configure: { $0.statementTimeoutMs = 100 }) { client in
+        try await withClient(with: options(statementTimeoutMs: 100)) { (client) async throws in
             let error = await failure {
                 try await client.execute(statement("SELECT pg_sleep(30)"), [])
             }
@@ -147,7 +147,7 @@ import Testing
     }
 
     @Test func `more units than the queue holds are refused`() async throws {
-        try await withClient(configure: { $0.queueMax = 5 }) { client in
+        try await withClient(with: options(queueMax: 5)) { (client) async throws in
             let sleep = statement("SELECT pg_sleep(0.3)")
             let errors = await withTaskGroup { group in
                 for _ in 0..<8 {
@@ -165,11 +165,10 @@ import Testing
     }
 
     @Test func `settings apply to their connections only`() async throws {
-        let configure: (inout PostgresConfiguration) -> Void = {
-            $0.writerSettings = ["plan_cache_mode": "force_generic_plan"]
-            $0.applicationName = "a test"
-        }
-        try await withClient(configure: configure) { client in
+        var settings = options()
+        settings.writerSettings = ["plan_cache_mode": "force_generic_plan"]
+        settings.applicationName = "a test"
+        try await withClient(with: settings) { (client) async throws in
             let show = statement(
                 """
                 SELECT current_setting('plan_cache_mode'), current_setting('application_name'), \
@@ -188,14 +187,14 @@ import Testing
 
     @Test func `options of the connection string are kept`() async throws {
         let conninfo = try PostgresServer.shared().createDatabase()
-        try await withClient("\(conninfo) options='-c work_mem=7MB'") { client in
+        try await withClient("\(conninfo) options='-c work_mem=7MB'") { (client) async throws in
             let row = try await client.execute(statement("SHOW work_mem"), [])[0]
             #expect(row.text(0) == "7MB")
         }
     }
 
     @Test func `notices are counted and disturb nobody`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple(
                 "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'w'; RETURN 1; END $$"
             )
@@ -206,7 +205,7 @@ import Testing
     }
 
     @Test func `an error shows customer data only for debugging`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple("CREATE TABLE t (mail text CONSTRAINT one_mail UNIQUE)")
             let insert = statement("INSERT INTO t VALUES ($1)", OID.text)
             _ = try await client.execute(insert, [.text("eve@example.org")])

@@ -12,7 +12,7 @@ import Testing
     @Test func `a server process that ends leaves its unit unknown and the next works`()
         async throws
     {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             async let lost = failure { try await client.execute(sleep, [], lane: .writer(0)) }
             async let behind = failure { try await client.execute(one, [], lane: .writer(0)) }
             let end = statement(
@@ -37,8 +37,8 @@ import Testing
         let server = try PostgresServer.start()
         try await withClient(
             server.createDatabase(),
-            configure: { $0.queueTimeoutMs = 20_000 },
-        ) { client in
+            with: options(queueTimeoutMs: 20_000),
+        ) { (client) async throws in
             for stop in [server.stop, server.kill] {
                 #expect(try await client.execute(one, [], lane: .writer(0))[0].int4(0) == 1)
                 #expect(try await client.execute(one, [])[0].int4(0) == 1)
@@ -56,8 +56,8 @@ import Testing
     @Test func `without a server a unit fails in time and nothing was sent`() async throws {
         try await withClient(
             "host=/nonexistent dbname=x",
-            configure: { $0.queueTimeoutMs = 100 },
-        ) { client in
+            with: options(queueTimeoutMs: 100),
+        ) { (client) async throws in
             for lane in [Lane.pool, .writer(0)] {
                 let error = await failure { try await client.execute(one, [], lane: lane) }
                 #expect(error?.kind == .connectFailed)
@@ -74,11 +74,8 @@ import Testing
         let server = try PostgresServer.start()
         try await withClient(
             server.createDatabase(),
-            configure: {
-                $0.replyTimeoutMs = 300
-                $0.queueTimeoutMs = 20_000
-            },
-        ) { client in
+            with: options(replyTimeoutMs: 300, queueTimeoutMs: 20_000),
+        ) { (client) async throws in
             _ = try await client.execute(one, [], lane: .writer(0))
             try server.pause()
             async let first = failure { try await client.execute(one, [], lane: .writer(0)) }
@@ -96,7 +93,8 @@ import Testing
         try server.sql("CREATE TABLE t (a int)", on: conninfo)
         try server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         try server.sql("SELECT pg_reload_conf()")
-        try await withClient(conninfo, configure: { $0.statementTimeoutMs = 100 }) { client in
+        try await withClient(conninfo, with: options(statementTimeoutMs: 100)) {
+            (client) async throws in
             let insert = statement("INSERT INTO t VALUES (1)")
             async let outcome = failure { try await client.execute(insert, [], lane: .writer(0)) }
             // The statement timeout does not end this wait; a cancel request does.

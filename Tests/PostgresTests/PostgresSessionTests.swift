@@ -8,15 +8,15 @@ import Testing
 @Suite struct PostgresSessionTests {
     @Test func `an advisory lock is held as long as its session`() async throws {
         let tryLock = statement("SELECT pg_try_advisory_lock(42)")
-        try await withClient { client in
-            try await client.withSession { first in
+        try await withClient { (client) async throws in
+            try await client.withSession { (first) async throws in
                 #expect(try await first.execute(tryLock)[0].bool(0))
-                try await client.withSession { second in
+                try await client.withSession { (second) async throws in
                     #expect(first.backendPID != second.backendPID)
                     #expect(try await second.execute(tryLock)[0].bool(0) == false)
                 }
             }
-            try await client.withSession { third in
+            try await client.withSession { (third) async throws in
                 try await eventually { try await third.execute(tryLock)[0].bool(0) }
                 #expect(try await third.execute(tryLock)[0].bool(0))
             }
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `a script without BEGIN is one transaction`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let error = await failure {
                 try await client.simple("CREATE TABLE t (a int); SELECT 1/0; CREATE TABLE u ()")
             }
@@ -35,8 +35,8 @@ import Testing
     }
 
     @Test func `scripts and statements take turns on a session`() async throws {
-        try await withClient { client in
-            try await client.withSession { session in
+        try await withClient { (client) async throws in
+            try await client.withSession { (session) async throws in
                 try await session.simple("BEGIN; CREATE TEMP TABLE t (a bigint)")
                 let insert = statement("INSERT INTO t VALUES ($1)", OID.int8)
                 for number in 0..<10 {
@@ -52,7 +52,7 @@ import Testing
 
     @Test func `what the body throws is passed on`() async throws {
         struct Stop: Error {}
-        try await withClient { client in
+        try await withClient { (client) async throws in
             await #expect(throws: Stop.self) {
                 try await client.withSession { _ in throw Stop() }
             }
@@ -60,8 +60,8 @@ import Testing
     }
 
     @Test func `a lost session stays lost`() async throws {
-        try await withClient { client in
-            try await client.withSession { session in
+        try await withClient { (client) async throws in
+            try await client.withSession { (session) async throws in
                 let sleep = Task { [session] in
                     await failure { try await session.execute(statement("SELECT pg_sleep(30)")) }
                 }
@@ -86,8 +86,8 @@ import Testing
     }
 
     @Test func `a script on a lost connection fails`() async throws {
-        try await withClient { client in
-            try await client.withSession { session in
+        try await withClient { (client) async throws in
+            try await client.withSession { (session) async throws in
                 let error = await failure {
                     try await session.simple("SELECT pg_terminate_backend(pg_backend_pid())")
                 }

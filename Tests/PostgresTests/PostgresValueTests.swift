@@ -42,7 +42,7 @@ import Testing
     ]
 
     @Test func `a value comes back as it was sent`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             for value in Self.scalars + Self.arrays + Self.optionals {
                 let oid = try #require(value.oid)
                 let select = Statement(name: "v\(oid)", sql: "SELECT $1", parameterTypes: [oid])
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `the server understands what a value means`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let result = try await client.execute(
                 statement(
                     "SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text",
@@ -85,7 +85,7 @@ import Testing
         OID.int8s, OID.texts,
     ])
     func `a null has every type`(oid: UInt32) async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             let select = Statement(name: "n\(oid)", sql: "SELECT $1", parameterTypes: [oid])
             let row = try await client.execute(select, [.null])[0]
             #expect(row.isNull(0))
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test func `names, counts and affected rows are told`() async throws {
-        try await withClient { client in
+        try await withClient { (client) async throws in
             try await client.simple("CREATE TABLE t (a bigint, b varchar(9), c json)")
             let insert = statement(
                 "INSERT INTO t SELECT unnest($1), $2, $3",

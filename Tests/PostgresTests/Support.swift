@@ -3,16 +3,17 @@
 import Base
 import Postgres
 import TestServers
+import Testing
 
 /// Runs `body` with a client of a new database, or of `conninfo`.
+@discardableResult
 func withClient<Value>(
     _ conninfo: String? = nil,
-    configure: (inout PostgresConfiguration) -> Void = { _ in },
+    with options: PostgresConfiguration = options(),
     _ body: (PostgresClient) async throws -> Value,
 ) async throws -> Value {
-    let target = try conninfo ?? PostgresServer.shared().createDatabase()
-    var configuration = PostgresConfiguration(conninfo: target, connections: 2)
-    configure(&configuration)
+    var configuration = options
+    configuration.conninfo = try conninfo ?? PostgresServer.shared().createDatabase()
     let client = PostgresClient(configuration: configuration)
     try client.start()
     do {
@@ -38,12 +39,31 @@ func eventually(_ condition: () async throws -> Bool) async throws {
     }
 }
 
-/// The error of an outcome.
-func failure<Value>(_ body: () async throws(PostgresError) -> Value) async -> PostgresError? {
-    do throws(PostgresError) {
+/// The error that `body` throws, if it does.
+func failure<Value>(_ body: () async throws -> Value) async -> PostgresError? {
+    do {
         _ = try await body()
         return nil
     } catch {
-        return error
+        let postgresError = error as? PostgresError
+        #expect(postgresError != nil, "another error: \(error)")
+        return postgresError
     }
+}
+
+/// A configuration to which `withClient` adds the connection string.
+func options(
+    statementTimeoutMs: Int = 5_000,
+    replyTimeoutMs: Int = 15_000,
+    queueTimeoutMs: Int = 5_000,
+    queueMax: Int = 16_384,
+) -> PostgresConfiguration {
+    PostgresConfiguration(
+        conninfo: "",
+        connections: 2,
+        statementTimeoutMs: statementTimeoutMs,
+        replyTimeoutMs: replyTimeoutMs,
+        queueTimeoutMs: queueTimeoutMs,
+        queueMax: queueMax,
+    )
 }

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Redis
 import TestServers
+import Testing
 
 /// Runs `body` as a task of a loop of its own.
 func onLoop<Value: Sendable>(
@@ -42,13 +43,15 @@ func withConnection<Value: Sendable>(
     }
 }
 
-/// The error of a command.
-func failure(_ body: () async throws(RedisError) -> RedisReply) async -> RedisError? {
-    do throws(RedisError) {
+/// The error of a command, if it has one.
+func failure(_ body: () async throws -> RedisReply) async -> RedisError? {
+    do {
         _ = try await body()
         return nil
     } catch {
-        return error
+        let redisError = error as? RedisError
+        #expect(redisError != nil, "another error: \(error)")
+        return redisError
     }
 }
 

@@ -249,10 +249,11 @@ END $$;
 
 -- Contract: expire_due gives back the units of at most p_limit holds whose time is over by the
 -- clock of this database. One transaction at a time sweeps a shard; the others find `busy`.
--- Out: found: how many were due (p_limit: there may be more). The rest as resolve_batch.
+-- Out: found: how many were due (p_limit: there may be more). lag_ms: for how long the oldest of them
+-- had been due. The rest as resolve_batch.
 CREATE FUNCTION expire_due(
     p_shard int2, p_limit int4,
-    OUT busy bool, OUT found int4, OUT epoch int8,
+    OUT busy bool, OUT found int4, OUT lag_ms int8, OUT epoch int8,
     OUT fresh_position int8[], OUT fresh_version int8[], OUT fresh_delta int8[],
     OUT fresh_free int8[]
 ) LANGUAGE plpgsql AS $$
@@ -263,15 +264,18 @@ DECLARE
 BEGIN
     busy := NOT pg_try_advisory_xact_lock(7302, p_shard);
     found := 0;
+    lag_ms := 0;
     IF busy THEN
         RETURN;
     END IF;
-    SELECT array_agg(key) INTO v_keys FROM (
-        SELECT key FROM reservations
+    SELECT array_agg(key), (extract(epoch FROM clock_timestamp() - min(expires_at)) * 1000)::int8
+        INTO v_keys, lag_ms FROM (
+        SELECT key, expires_at FROM reservations
         WHERE state IN (1, 2) AND expires_at <= clock_timestamp() AND shard = p_shard
         ORDER BY expires_at LIMIT p_limit
     ) due;
     IF v_keys IS NULL THEN
+        lag_ms := 0;
         RETURN;
     END IF;
     found := cardinality(v_keys);

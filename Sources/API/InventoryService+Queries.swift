@@ -1,0 +1,159 @@
+// Reading stock over RPC: availability, positions, ledger.
+
+internal import Base
+internal import Domain
+package import Messages
+internal import Promising
+package import RPC
+
+extension InventoryService {
+    package func getAvailability(
+        _ request: Holdfast_V1_GetAvailabilityRequest
+    ) async throws(Status) -> Holdfast_V1_GetAvailabilityResponse {
+        var validator = Validator()
+        validator.optionalName(request.channel, "channel")
+        if validator.lineCount(request.items.count, "items") {
+            for (index, item) in request.items.enumerated() {
+                validator.name(item.sku, "items[\(index)].sku")
+                validator.optionalName(item.node, "items[\(index)].node")
+            }
+        }
+        let moment = request.hasBy ? validator.instant(request.by, "by") : nil
+        try validator.check()
+
+        let found = try await answering { () async throws(Failure) in
+            try await stock.ledger.availability(
+                of: request.items.map { PositionKey(sku: $0.sku, node: $0.node) },
+                by: moment,
+            )
+        }
+        var answer = Holdfast_V1_GetAvailabilityResponse()
+        answer.items = zip(request.items, found)
+            .map { item, nodes in
+                Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
+            }
+        return answer
+    }
+
+    package func listPositions(
+        _ request: Holdfast_V1_ListPositionsRequest
+    ) async throws(Status) -> Holdfast_V1_ListPositionsResponse {
+        var validator = Validator()
+        validator.optionalName(request.skuPrefix, "sku_prefix")
+        validator.optionalName(request.node, "node")
+        let size = validator.pageSize(
+            request.pageSize,
+            "page_size",
+            standard: 100,
+            max: Limits.pageRowsMax,
+        )
+        try validator.check()
+        let fingerprint = PageToken.fingerprint(
+            "ListPositions",
+            [request.skuPrefix, request.node],
+        )
+        let cursor = try positionCursor(request.pageToken, fingerprint)
+
+        let found = try await answering { () async throws(Failure) in
+            try await stock.ledger.positions(
+                skuPrefix: request.skuPrefix,
+                node: request.node,
+                after: cursor,
+                limit: size + 1,
+            )
+        }
+        var answer = Holdfast_V1_ListPositionsResponse()
+        answer.positions = found.prefix(size).map { Holdfast_V1_Position($0) }
+        if found.count > size {
+            var bytes: [UInt8] = []
+            bytes.appendCursor(found[size - 1].key.sku)
+            bytes.appendCursor(found[size - 1].key.node)
+            answer.nextPageToken = PageToken(fingerprint: fingerprint, cursor: bytes).text
+        }
+        return answer
+    }
+
+    package func listLedger(
+        _ request: Holdfast_V1_ListLedgerRequest
+    ) async throws(Status) -> Holdfast_V1_ListLedgerResponse {
+        var validator = Validator()
+        validator.name(request.sku, "sku")
+        validator.name(request.node, "node")
+        let size = validator.pageSize(
+            request.pageSize,
+            "page_size",
+            standard: 100,
+            max: Limits.pageRowsMax,
+        )
+        try validator.check()
+        let fingerprint = PageToken.fingerprint("ListLedger", [request.sku, request.node])
+        let cursor = try ledgerCursor(request.pageToken, fingerprint)
+
+        let page = try await answering { () async throws(Failure) in
+            try await stock.ledger.ledger(
+                of: PositionKey(sku: request.sku, node: request.node),
+                before: cursor,
+                limit: size + 1,
+            )
+        }
+        var answer = Holdfast_V1_ListLedgerResponse()
+        switch page {
+        case .refused(let refusal):
+            throw Status(refusal, fields: .single)
+        case .rows(let rows):
+            answer.entries = rows.prefix(size).map { Holdfast_V1_LedgerEntry($0) }
+            if rows.count > size {
+                var bytes: [UInt8] = []
+                bytes.appendCursor(rows[size - 1].version)
+                bytes.appendCursor(Int64(rows[size - 1].step))
+                answer.nextPageToken = PageToken(fingerprint: fingerprint, cursor: bytes).text
+            }
+        }
+        return answer
+    }
+
+    // MARK: Private
+
+    private func positionCursor(
+        _ token: String,
+        _ fingerprint: ID,
+    ) throws(Status) -> PositionKey? {
+        if token.isEmpty { return nil }
+        var reader = CursorReader(try PageToken(token, fingerprint: fingerprint).cursor)
+        guard let sku = reader.text(), let node = reader.text(), reader.isAtEnd else {
+            throw PageToken.refusal("is no page token of ours")
+        }
+        return PositionKey(sku: sku, node: node)
+    }
+
+    private func ledgerCursor(
+        _ token: String,
+        _ fingerprint: ID,
+    ) throws(Status) -> LedgerCursor? {
+        if token.isEmpty { return nil }
+        var reader = CursorReader(try PageToken(token, fingerprint: fingerprint).cursor)
+        guard let version = reader.number(),
+            let step = reader.number().flatMap({ Int32(exactly: $0) }), reader.isAtEnd
+        else { throw PageToken.refusal("is no page token of ours") }
+        return LedgerCursor(version: version, step: step)
+    }
+}
+
+extension Holdfast_V1_Availability {
+    /// Sums over nodes; a node below zero takes nothing away from the others.
+    fileprivate init(sku: String, _ found: [ExpectedPosition], channel: String) {
+        self.init()
+        self.sku = sku
+        for item in found {
+            let now = item.position.available(for: channel)
+            available += max(now, 0)
+            availableBy += max(now + item.incoming, 0)
+            var node = Holdfast_V1_NodeAvailability()
+            node.node = item.position.key.node
+            node.available = now
+            node.incoming = item.incoming
+            node.position = Holdfast_V1_Position(item.position)
+            nodes.append(node)
+        }
+    }
+}

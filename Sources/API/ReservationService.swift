@@ -1,0 +1,345 @@
+// Reservations over RPC: message to use case to message. Checks what was sent; decides nothing else.
+
+internal import Base
+package import Domain
+package import Loop
+package import Messages
+internal import NIOCore
+package import Promising
+package import RPC
+internal import SwiftProtobuf
+
+/// `holdfast.v1.ReservationService`, on one event loop.
+package struct ReservationService<Gate: GatePort, Ledger: ReservationLedgerPort> {
+    package static var name: String { "holdfast.v1.ReservationService" }
+
+    let reserving: Reserving<Gate, Ledger>
+
+    package init(reserving: Reserving<Gate, Ledger>) {
+        self.reserving = reserving
+    }
+
+    /// Adds every method to the registry of `loop`; called on that loop.
+    package func register(
+        on registry: inout ServiceRegistry,
+        loop: Loop,
+        newRequestID: @escaping RequestIDs,
+    ) {
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        registry.unary(service: Self.name, method: "Reserve") {
+            bytes,
+            call async throws(Status) -> [UInt8] in
+            let request = try decode(Holdfast_V1_ReserveRequest.self, bytes)
+            let origin = Origin(call.metadata, newRequestID: newRequestID)
+            return try encode(
+                try await bound.value.reserve(request, origin) { call.isCancelled }
+            )
+        }
+        func add<Request: SwiftProtobuf.Message>(
+            _ method: String,
+            _ body:
+                @escaping @Sendable (Self, Request, Origin) async throws(Status)
+                -> Holdfast_V1_Reservation,
+        ) {
+            registry.add(
+                bound,
+                service: Self.name,
+                method: method,
+                newRequestID: newRequestID,
+                body,
+            )
+        }
+        add("GetReservation") { me, request, _ async throws(Status) in
+            try await me.getReservation(request)
+        }
+        add("Extend") { me, request, origin async throws(Status) in
+            try await me.extend(request, origin)
+        }
+        add("Confirm") { me, request, origin async throws(Status) in
+            try await me.confirm(request, origin)
+        }
+        add("Release") { me, request, origin async throws(Status) in
+            try await me.release(request, origin)
+        }
+        add("Change") { me, request, origin async throws(Status) in
+            try await me.change(request, origin)
+        }
+        add("Transfer") { me, request, origin async throws(Status) in
+            try await me.transfer(request, origin)
+        }
+    }
+
+    // MARK: Reserve and read
+
+    package func reserve(
+        _ request: Holdfast_V1_ReserveRequest,
+        _ origin: Origin,
+        isOver: () -> Bool,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        validator.key(request.idempotencyKey, "idempotency_key")
+        validator.optionalKey(request.owner, "owner")
+        validator.optionalName(request.channel, "channel")
+        let ttlMs =
+            request.hasTtl
+            ? validator.milliseconds(request.ttl, "ttl", in: Self.holdMs) ?? 0
+            : Limits.holdDefaultMs
+        validator.demand(request.lines)
+        try validator.check()
+
+        var body = DigestBuilder(method: "Reserve")
+        body.add(ttlMs)
+        body.add(request.owner)
+        body.add(request.channel)
+        let lines = body.demand(request.lines)
+        let outcome: ReserveOutcome
+        do throws(Failure) {
+            outcome = try await reserving.reserve(
+                ReserveRequest(
+                    key: DigestBuilder.key(.reserve, request.idempotencyKey),
+                    fingerprint: body.digest(),
+                    lines: lines,
+                    ttlMs: ttlMs,
+                    owner: request.owner,
+                    channel: request.channel,
+                    origin: origin,
+                ),
+                isOver: isOver,
+            )
+        } catch {
+            throw Status(error)
+        }
+        return try answer(outcome)
+    }
+
+    package func getReservation(
+        _ request: Holdfast_V1_GetReservationRequest
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        var id: ID?
+        var field = "id"
+        switch request.by {
+        case .id(let text): id = validator.id(text, "id")
+        case .idempotencyKey(let key):
+            field = "idempotency_key"
+            validator.key(key, field)
+            id = DigestBuilder.key(.reserve, key)
+        case nil: validator.fail("by", "must name a reservation, by id or by key")
+        }
+        try validator.check()
+        guard let id else { throw Status(.internal, "a checked request without an id") }
+        let found = try await answering { () async throws(Failure) in
+            try await reserving.reservation(id)
+        }
+        guard let found else {
+            throw Status(
+                .notFound(kind: .reservation, id: id.description),
+                fields: RequestFields(id: field),
+            )
+        }
+        return Holdfast_V1_Reservation(found)
+    }
+
+    // MARK: Commands
+
+    package func extend(
+        _ request: Holdfast_V1_ExtendRequest,
+        _ origin: Origin,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        let id = validator.id(request.id, "id")
+        validator.optionalKey(request.idempotencyKey, "idempotency_key")
+        if !request.hasTtl { validator.fail("ttl", "must be said") }
+        let ttlMs = validator.milliseconds(
+            request.hasTtl ? request.ttl : Google_Protobuf_Duration(rounding: 1),
+            "ttl",
+            in: Self.holdMs,
+        )
+        try validator.check()
+        var body = DigestBuilder(method: "Extend")
+        body.add(request.id)
+        body.add(ttlMs ?? 0)
+        var command = ReservationCommand(
+            .extend,
+            id,
+            request.idempotencyKey,
+            body,
+            origin
+        )
+        command.ttlMs = Int32(ttlMs ?? 0)
+        return try await carryOut(command)
+    }
+
+    package func confirm(
+        _ request: Holdfast_V1_ConfirmRequest,
+        _ origin: Origin,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        let id = validator.id(request.id, "id")
+        validator.optionalKey(request.idempotencyKey, "idempotency_key")
+        validator.demand(request.lines, minimum: 0)
+        try validator.check()
+        var body = DigestBuilder(method: "Confirm")
+        body.add(request.id)
+        body.add(request.reacquireIfExpired ? 1 : 0)
+        let lines = body.demand(request.lines)
+        var command = ReservationCommand(
+            .confirm,
+            id,
+            request.idempotencyKey,
+            body,
+            origin
+        )
+        command.lines = Demand.summed(lines)
+        command.reacquires = request.reacquireIfExpired
+        return try await carryOut(command)
+    }
+
+    package func release(
+        _ request: Holdfast_V1_ReleaseRequest,
+        _ origin: Origin,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        let id = validator.id(request.id, "id")
+        validator.optionalKey(request.idempotencyKey, "idempotency_key")
+        validator.note(request.reason, "reason")
+        try validator.check()
+        var body = DigestBuilder(method: "Release")
+        body.add(request.id)
+        body.add(request.reason)
+        var command = ReservationCommand(
+            .release,
+            id,
+            request.idempotencyKey,
+            body,
+            origin
+        )
+        command.reason = request.reason
+        return try await carryOut(command)
+    }
+
+    package func change(
+        _ request: Holdfast_V1_ChangeRequest,
+        _ origin: Origin,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        let id = validator.id(request.id, "id")
+        validator.optionalKey(request.idempotencyKey, "idempotency_key")
+        validator.demand(request.lines, least: 0)
+        var named: Set<PositionKey> = []
+        for (index, line) in request.lines.enumerated()
+        where !named.insert(PositionKey(sku: line.sku, node: line.node)).inserted {
+            validator.fail("lines[\(index)].sku", "stands there twice")
+        }
+        try validator.check()
+        var body = DigestBuilder(method: "Change")
+        body.add(request.id)
+        let lines = body.demand(request.lines)
+        var command = ReservationCommand(
+            .change,
+            id,
+            request.idempotencyKey,
+            body,
+            origin
+        )
+        command.lines = lines
+        return try await carryOut(command)
+    }
+
+    package func transfer(
+        _ request: Holdfast_V1_TransferReservationRequest,
+        _ origin: Origin,
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        var validator = Validator()
+        let id = validator.id(request.id, "id")
+        validator.key(request.idempotencyKey, "idempotency_key")
+        validator.key(request.owner, "owner")
+        try validator.check()
+        var body = DigestBuilder(method: "Transfer")
+        body.add(request.id)
+        body.add(request.owner)
+        var command = ReservationCommand(
+            .transfer,
+            id,
+            request.idempotencyKey,
+            body,
+            origin
+        )
+        command.owner = request.owner
+        command.newID = DigestBuilder.key(.reserve, request.idempotencyKey)
+        return try await carryOut(command)
+    }
+
+    // MARK: Private
+
+    private static var holdMs: ClosedRange<Int64> { Limits.holdMinMs...Limits.holdMaxMs }
+
+    private func carryOut(
+        _ command: ReservationCommand
+    ) async throws(Status) -> Holdfast_V1_Reservation {
+        let outcome = try await answering { () async throws(Failure) in
+            try await reserving.carryOut(command)
+        }
+        return try answer(outcome)
+    }
+
+    private func answer(_ outcome: ReserveOutcome) throws(Status) -> Holdfast_V1_Reservation {
+        switch outcome {
+        case .held(let reservation): return Holdfast_V1_Reservation(reservation)
+        case .refused(let refusal): throw Status(refusal)
+        }
+    }
+}
+
+extension ReservationCommand {
+    /// A command whose fields were checked.
+    fileprivate init(
+        _ kind: ReservationCommandKind,
+        _ id: ID?,
+        _ idempotencyKey: String,
+        _ body: DigestBuilder,
+        _ origin: Origin,
+    ) {
+        guard let id else { invariantBroken("a checked request without an id") }
+        self.init(
+            kind: kind,
+            id: id,
+            requestKey: idempotencyKey.isEmpty
+                ? nil : DigestBuilder.key(.reservationCommand, idempotencyKey),
+            fingerprint: body.digest(),
+            origin: origin,
+        )
+    }
+}
+
+extension Validator {
+    /// The lines of a request for units.
+    fileprivate mutating func demand(
+        _ lines: [Holdfast_V1_Demand],
+        minimum: Int = 1,
+        least: Int64 = 1,
+    ) {
+        guard lineCount(lines.count, "lines", minimum: minimum) else { return }
+        for (index, line) in lines.enumerated() {
+            name(line.sku, "lines[\(index)].sku")
+            name(line.node, "lines[\(index)].node")
+            quantity(line.quantity, "lines[\(index)].quantity", in: least...Limits.quantityMax)
+        }
+    }
+}
+
+extension DigestBuilder {
+    /// Adds the lines of a request, and returns them as the domain knows them.
+    fileprivate mutating func demand(_ lines: [Holdfast_V1_Demand]) -> [Demand] {
+        add(Int64(lines.count))
+        return lines.map { line in
+            add(line.sku)
+            add(line.node)
+            add(line.quantity)
+            return Demand(
+                key: PositionKey(sku: line.sku, node: line.node),
+                quantity: line.quantity,
+            )
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// Every method that the server has, for metrics; a test holds the list against the registries.
+
+/// The methods of the API.
+package enum ServedMethods {
+    /// Paths of all methods, `/package.Service/Method`.
+    package static let paths =
+        paths(
+            "holdfast.v1.InventoryService",
+            [
+                "Receive", "Adjust", "MoveState", "Transfer", "ReceiveTransfer", "SetSafetyStock",
+                "SetIncoming", "GetAvailability", "ListPositions", "ListLedger",
+            ]
+        )
+        + paths(
+            "holdfast.v1.ReservationService",
+            ["Reserve", "GetReservation", "Extend", "Confirm", "Release", "Change", "Transfer"]
+        )
+        + paths(
+            "holdfast.v1.OrderService",
+            ["PlaceOrder", "GetOrder", "CancelOrder", "ShipOrder", "ListOrders"]
+        )
+        + paths("grpc.health.v1.Health", ["Check"])
+
+    private static func paths(_ service: String, _ methods: [String]) -> [String] {
+        methods.map { "/\(service)/\($0)" }
+    }
+}

@@ -1,0 +1,177 @@
+// Brings a database to the schema that this binary knows. Forward only: a migration that was applied
+// is never changed (its checksum is kept), and a database that is newer than the binary is refused.
+// Safe with several servers starting at once: the lock of the migrator lets one pass at a time.
+
+internal import Crypto
+package import Logging
+package import Postgres
+
+/// Why the schema cannot be brought up to date.
+package enum MigrationError: Error, Hashable, Sendable {
+    /// The database cannot be reached, or refused a migration.
+    case postgres(PostgresError, migration: String?)
+    /// The database has a migration that this binary does not know: it belongs to a newer one.
+    case databaseIsNewer(migration: String)
+    /// The text of an applied migration is not the one that this binary has.
+    case changed(migration: String)
+}
+
+extension MigrationError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .postgres(let error, nil): "\(error)"
+        case .postgres(let error, let migration?): "migration \(migration) failed: \(error)"
+        case .databaseIsNewer(let migration):
+            "the database is newer than this binary: it has migration \(migration)"
+        case .changed(let migration):
+            "migration \(migration) was applied with another text than this binary has"
+        }
+    }
+}
+
+/// What a run did.
+package struct MigrationReport: Hashable, Sendable {
+    /// Applied now, in order.
+    package var applied: [String]
+    /// Applied before.
+    package var already: Int
+}
+
+/// Applies migrations.
+package struct Migrator: Sendable {
+    private let postgres: PostgresClient
+    private let logger: Logger
+
+    package init(postgres: PostgresClient, logger: Logger) {
+        self.postgres = postgres
+        self.logger = logger
+    }
+
+    /// Applies what is missing, each migration in a transaction of its own.
+    package func run() async throws(MigrationError) -> MigrationReport {
+        try await locked { session, pending, already async throws(MigrationError) in
+            for migration in pending { try await apply(migration, session) }
+            return MigrationReport(applied: pending.map(\.name), already: already)
+        }
+    }
+
+    /// Names what `run` would apply; changes nothing but for the empty table of migrations.
+    package func plan() async throws(MigrationError) -> MigrationReport {
+        try await locked { _, pending, already async throws(MigrationError) in
+            MigrationReport(applied: pending.map(\.name), already: already)
+        }
+    }
+
+    // MARK: Private
+
+    /// Under the lock of the migrator, which ends with the session.
+    private func locked(
+        _ body: (PostgresSession, [Migration], Int) async throws(MigrationError) -> MigrationReport
+    ) async throws(MigrationError) -> MigrationReport {
+        do {
+            return try await postgres.withSession { session in
+                _ = try await session.execute(MigrationStatements.lock)
+                try await session.simple(MigrationStatements.createTable)
+                let rows = try await session.execute(MigrationStatements.applied)
+                let applied = rows.map { (name: $0.text(0), checksum: $0.text(1)) }
+                return try await body(session, try pending(after: applied), applied.count)
+            }
+        } catch let error as MigrationError {
+            throw error
+        } catch let error as PostgresError {
+            throw .postgres(error, migration: nil)
+        } catch {
+            throw .postgres(PostgresError(.connectionLost, "\(error)"), migration: nil)
+        }
+    }
+
+    private func pending(
+        after applied: [(name: String, checksum: String)]
+    ) throws(MigrationError) -> [Migration] {
+        let known = Migration.all
+        for (index, row) in applied.enumerated() {
+            guard index < known.count, known[index].name == row.name else {
+                throw .databaseIsNewer(migration: row.name)
+            }
+            guard known[index].checksum == row.checksum else {
+                throw .changed(migration: row.name)
+            }
+        }
+        return Array(known.dropFirst(applied.count))
+    }
+
+    private func apply(
+        _ migration: Migration,
+        _ session: PostgresSession,
+    ) async throws(MigrationError) {
+        logger.info("applying a migration", metadata: ["migration": "\(migration.name)"])
+        do throws(PostgresError) {
+            try await session.simple("BEGIN")
+            try await session.simple(migration.text)
+            _ = try await session.execute(
+                MigrationStatements.record,
+                [.text(migration.name), .text(migration.checksum)],
+            )
+            try await session.simple("COMMIT")
+        } catch {
+            throw .postgres(error, migration: migration.name)
+        }
+    }
+}
+
+/// One file of Migrations/.
+struct Migration: Sendable {
+    let name: String
+    let text: String
+
+    init(_ name: String, _ bytes: [UInt8]) {
+        self.name = name
+        text = String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// SHA-256 of the text, in hexadecimal digits.
+    var checksum: String {
+        let digits = Array("0123456789abcdef".utf8)
+        var result: [UInt8] = []
+        for byte in SHA256.hash(data: Array(text.utf8)) {
+            result.append(digits[Int(byte >> 4)])
+            result.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// All of them, in order; a test holds this list against the folder.
+    static let all = [
+        Migration(
+            "V0001_stock_and_reservations",
+            PackageResources.V0001_stock_and_reservations_sql
+        ),
+        Migration("V0002_reserve", PackageResources.V0002_reserve_sql),
+        Migration("V0003_resolve", PackageResources.V0003_resolve_sql),
+        Migration("V0004_stock_commands", PackageResources.V0004_stock_commands_sql),
+        Migration("V0005_orders", PackageResources.V0005_orders_sql),
+    ]
+}
+
+/// The statements of the migrator.
+private enum MigrationStatements {
+    static let lock = Statement(
+        "lock_migrations",
+        file: PackageResources.lock_migrations_sql,
+        []
+    )
+    static let createTable = String(
+        decoding: PackageResources.create_migrations_sql,
+        as: UTF8.self
+    )
+    static let record = Statement(
+        "record_migration",
+        file: PackageResources.record_migration_sql,
+        [OID.text, OID.text]
+    )
+    static let applied = Statement(
+        "applied_migrations",
+        file: PackageResources.applied_migrations_sql,
+        []
+    )
+}

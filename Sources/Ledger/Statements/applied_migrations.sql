@@ -1,0 +1,2 @@
+-- Contract: what was applied, in order: name and checksum.
+SELECT name, checksum FROM schema_migrations ORDER BY name

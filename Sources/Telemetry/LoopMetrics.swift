@@ -1,0 +1,93 @@
+// The counters of one event loop. Only that loop may write; the metrics page reads them from another
+// thread without stopping it. Nothing here may lock, allocate or wait.
+
+internal import Base
+
+/// What one event loop has done.
+package final class LoopMetrics: Sendable {
+    /// What one loop has seen of one method.
+    private final class MethodCounts: Sendable {
+        let codes: [Cell] = statusCodeNames.map { _ in Cell() }
+        let durations = DurationHistogram()
+    }
+
+    private let methods: [String: MethodCounts]
+    private let unknown = MethodCounts()
+    private let cells: [Metric: Cell]
+
+    /// - Parameter methods: the paths that are served, `/package.Service/Method`; every other is
+    ///   counted as `unknown`, so that a caller cannot make series.
+    package init(methods: [String]) {
+        self.methods = Dictionary(
+            methods.map { ($0, MethodCounts()) },
+            uniquingKeysWith: { first, _ in first },
+        )
+        cells = Dictionary(
+            uniqueKeysWithValues: Metric.allCases
+                .filter { $0.labels.isEmpty && $0.kind != .histogram }
+                .map { ($0, Cell()) }
+        )
+    }
+
+    // MARK: Written by the loop
+
+    package func connectionOpened() { add(.rpcConnections, 1) }
+    package func connectionClosed() { add(.rpcConnections, -1) }
+    package func callStarted() { add(.rpcCallsInFlight, 1) }
+
+    /// Counts a call that was answered, reset or lost.
+    ///
+    /// - Parameter code: the number of the gRPC code, 0 to 16.
+    package func callEnded(_ method: String, code: Int, microseconds: Int64) {
+        invariant(statusCodeNames.indices.contains(code), "no gRPC code has the number \(code)")
+        add(.rpcCallsInFlight, -1)
+        let counts = methods[method] ?? unknown
+        counts.codes[code].add(1)
+        counts.durations.observe(microseconds)
+    }
+
+    /// Adds to a figure that has no labels.
+    package func add(_ metric: Metric, _ amount: Int64) {
+        cell(metric).add(amount)
+    }
+
+    /// Sets a figure that has no labels.
+    package func set(_ metric: Metric, _ amount: Int64) {
+        cell(metric).set(amount)
+    }
+
+    // MARK: Read by anybody
+
+    /// The present value of a figure that has no labels.
+    package func value(_ metric: Metric) -> Int64 { cell(metric).value }
+
+    /// Adds the calls and connections of this loop to a page.
+    package func writeCalls(to page: inout MetricsPage) {
+        page.add(.rpcConnections, value(.rpcConnections))
+        page.add(.rpcCallsInFlight, value(.rpcCallsInFlight))
+        for (method, counts) in methods { write(method, counts, &page) }
+        write("unknown", unknown, &page)
+    }
+
+    private func write(_ method: String, _ counts: MethodCounts, _ page: inout MetricsPage) {
+        for (code, cell) in counts.codes.enumerated() where cell.value > 0 {
+            page.add(.rpcCalls, cell.value, labels: [method, statusCodeNames[code]])
+        }
+        let durations = counts.durations.counts
+        if durations.count > 0 { page.add(.rpcCallDuration, durations, labels: [method]) }
+    }
+
+    private func cell(_ metric: Metric) -> Cell {
+        guard let cell = cells[metric] else {
+            invariantBroken("\(metric.name) has labels: it cannot be counted as one number")
+        }
+        return cell
+    }
+}
+
+/// The names of the codes of gRPC, by number.
+package let statusCodeNames = [
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+    "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+]

@@ -1,0 +1,121 @@
+// Every figure that a server publishes, as a case: dashboards and alerts are checked against this
+// list. A name, once published, never changes its meaning.
+
+/// What a figure does over time.
+package enum MetricKind: String, Sendable {
+    /// Only grows, until the process ends.
+    case counter
+    /// Goes up and down.
+    case gauge
+    /// Counts of observations by size.
+    case histogram
+}
+
+/// What one of a figure's series differs in from the others.
+package enum MetricLabel: String, Sendable, CaseIterable {
+    /// `/package.Service/Method`, or `unknown`.
+    case method
+    /// The name of a code of gRPC, such as `OK`.
+    case code
+    /// The version of this program.
+    case version
+}
+
+/// A published figure.
+package enum Metric: String, CaseIterable, Sendable {
+    case rpcCalls = "holdfast_rpc_calls_total"
+    case rpcCallDuration = "holdfast_rpc_call_duration_seconds"
+    case rpcConnections = "holdfast_rpc_connections"
+    case rpcCallsInFlight = "holdfast_rpc_calls_in_flight"
+
+    case gateScriptCalls = "holdfast_gate_script_calls_total"
+    case gateAdmitted = "holdfast_gate_admitted_total"
+    case gateRefused = "holdfast_gate_refused_total"
+    case gateClosures = "holdfast_gate_closures_total"
+    case gateFailures = "holdfast_gate_failures_total"
+    case gateReopenings = "holdfast_gate_reopenings_total"
+    case gateOpen = "holdfast_gate_open"
+    case gateEpoch = "holdfast_gate_epoch"
+
+    case ledgerBatches = "holdfast_ledger_batches_total"
+    case ledgerBatchRequests = "holdfast_ledger_batch_requests_total"
+    case ledgerBatchRetries = "holdfast_ledger_batch_retries_total"
+
+    case postgresUnitsSent = "holdfast_postgres_units_sent_total"
+    case postgresUnitsFinished = "holdfast_postgres_units_finished_total"
+    case postgresUnitsOutstanding = "holdfast_postgres_units_outstanding"
+    case postgresConnectionsOpened = "holdfast_postgres_connections_opened_total"
+    case postgresConnectionsLost = "holdfast_postgres_connections_lost_total"
+    case postgresConnectFailures = "holdfast_postgres_connect_failures_total"
+    case postgresNotices = "holdfast_postgres_notices_total"
+    case postgresConnections = "holdfast_postgres_connections"
+
+    case expired = "holdfast_expired_total"
+    case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
+
+    case processResidentMemory = "process_resident_memory_bytes"
+    case processCPU = "process_cpu_seconds_total"
+    case processOpenFiles = "process_open_fds"
+    case processStart = "process_start_time_seconds"
+    case buildInfo = "holdfast_build_info"
+
+    /// The name in Prometheus.
+    package var name: String { rawValue }
+
+    /// What its series differ in, in the order in which values are passed.
+    package var labels: [MetricLabel] {
+        switch self {
+        case .rpcCalls: [.method, .code]
+        case .rpcCallDuration: [.method]
+        case .buildInfo: [.version]
+        default: []
+        }
+    }
+
+    package var kind: MetricKind {
+        switch self {
+        case .rpcCallDuration: .histogram
+        case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
+            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag,
+            .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
+            .gauge
+        default: .counter
+        }
+    }
+
+    /// What it counts, in one sentence.
+    package var help: String {
+        switch self {
+        case .rpcCalls: "Calls answered, by method and code."
+        case .rpcCallDuration: "Seconds from a call's headers to its last byte handed over."
+        case .rpcConnections: "Connections that are open."
+        case .rpcCallsInFlight: "Calls that are not answered yet."
+        case .gateScriptCalls: "Script calls to Redis; each carries a turn's requests."
+        case .gateAdmitted: "Reservations that the gate admitted."
+        case .gateRefused: "Reservations that the gate refused."
+        case .gateClosures: "Times that the gate closed because its counters could not be trusted."
+        case .gateFailures: "Script calls that failed or got no answer."
+        case .gateReopenings: "Times that the gate opened again under a new epoch."
+        case .gateOpen: "1 while the gate admits, 0 while it is closed."
+        case .gateEpoch: "The epoch that the gate is open under, 0 before the first."
+        case .ledgerBatches: "Batches committed to Postgres."
+        case .ledgerBatchRequests: "Requests within the batches committed."
+        case .ledgerBatchRetries: "Batches sent again, whole or split."
+        case .postgresUnitsSent: "Units of work handed to a Postgres connection."
+        case .postgresUnitsFinished: "Units of work that Postgres answered, with success or not."
+        case .postgresUnitsOutstanding: "Units of work accepted and not answered yet."
+        case .postgresConnectionsOpened: "Postgres connections opened."
+        case .postgresConnectionsLost: "Postgres connections lost."
+        case .postgresConnectFailures: "Attempts to connect to Postgres that failed."
+        case .postgresNotices: "Notices and warnings from Postgres."
+        case .postgresConnections: "Postgres connections that are up."
+        case .expired: "Reservations that this server expired."
+        case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .processResidentMemory: "Resident memory, in bytes."
+        case .processCPU: "CPU time of user and system, in seconds."
+        case .processOpenFiles: "File descriptors that are open."
+        case .processStart: "Start of the process, in seconds since 1970-01-01 UTC."
+        case .buildInfo: "Always 1; the label names the version that runs."
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// Connects what other modules count with the metrics that are published.
+
+internal import Postgres
+internal import RPC
+internal import Telemetry
+
+extension RPCServerEvents {
+    /// Counts the connections and calls of one loop.
+    init(counting metrics: LoopMetrics) {
+        self.init()
+        connectionOpened = { metrics.connectionOpened() }
+        connectionClosed = { metrics.connectionClosed() }
+        callStarted = { _ in metrics.callStarted() }
+        callEnded = { method, code, microseconds in
+            metrics.callEnded(method, code: code.rawValue, microseconds: microseconds)
+        }
+    }
+}
+
+extension MetricsPage {
+    /// Adds what the client of Postgres has done.
+    mutating func add(_ statistics: PostgresStatistics) {
+        add(.postgresUnitsSent, Int64(statistics.unitsSent))
+        add(.postgresUnitsFinished, Int64(statistics.unitsFinished))
+        add(.postgresUnitsOutstanding, Int64(statistics.unitsOutstanding))
+        add(.postgresConnectionsOpened, Int64(statistics.connectionsOpened))
+        add(.postgresConnectionsLost, Int64(statistics.connectionsLost))
+        add(.postgresConnectFailures, Int64(statistics.connectFailures))
+        add(.postgresNotices, Int64(statistics.notices))
+        add(.postgresConnections, Int64(statistics.connectionsUp))
+    }
+}

@@ -1,0 +1,127 @@
+// Calls to a server: messages in, messages out, and every way of failing as one error.
+
+internal import Base
+internal import Foundation
+internal import Loop
+internal import NIOCore
+internal import NIOPosix
+internal import RPC
+internal import SwiftProtobuf
+
+/// The services of a server, by their full names.
+enum ServiceName: String {
+    case inventory = "holdfast.v1.InventoryService"
+    case reservations = "holdfast.v1.ReservationService"
+    case orders = "holdfast.v1.OrderService"
+}
+
+/// A connection to a server.
+final class ServerCalls: Sendable {
+    private let client: RPCClient
+    private let timeoutMs: Int64
+
+    private init(client: RPCClient, timeoutMs: Int64) {
+        self.client = client
+        self.timeoutMs = timeoutMs
+    }
+
+    /// Connects, runs `body` and closes, whatever happens.
+    static func with<Value: Sendable>(
+        _ options: CallOptions,
+        _ body: (ServerCalls) async throws -> Value,
+    ) async throws -> Value {
+        let address = try options.address()
+        let timeoutMs = try options.timeoutMs()
+        var configuration = RPCClientConfiguration()
+        configuration.connectMillisecondsMax = min(timeoutMs, 5_000)
+        configuration.userAgent = "holdfast/\(holdfastVersion)"
+        // A page of positions may hold a thousand rows of long names.
+        configuration.messageBytesMax = 64 * 1_024 * 1_024
+        let client: RPCClient
+        do {
+            client = try await RPCClient.connect(
+                host: address.host,
+                port: address.port,
+                loop: Loop(MultiThreadedEventLoopGroup.singleton.next()),
+                configuration: configuration,
+            )
+        } catch {
+            throw CommandError(
+                .unreachable,
+                "no server answers at \(address.host):\(address.port)",
+                hint: "is it running? --server HOST:PORT or HOLDFAST_SERVER names another",
+            )
+        }
+        do {
+            let value = try await body(ServerCalls(client: client, timeoutMs: timeoutMs))
+            await client.close()
+            return value
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Makes a call.
+    ///
+    /// - Parameter key: the idempotency key within the request, to tell the caller how to find out
+    ///   what became of a request that was never answered.
+    func call<Answer: Message>(
+        _ service: ServiceName,
+        _ method: String,
+        _ request: some Message,
+        key: String? = nil,
+    ) async throws -> Answer {
+        do {
+            return try await answer(service, method, request)
+        } catch let status as Status {
+            var error = CommandError(status)
+            if error.exit == .unreachable, let key {
+                error.hint = "what became of it is unknown; try again with --key \(key)"
+            }
+            throw error
+        }
+    }
+
+    /// Makes a call that carries an idempotency key, again while the server says that it cannot now.
+    func callPatiently<Answer: Message>(
+        _ service: ServiceName,
+        _ method: String,
+        _ request: some Message,
+        attemptsMax: Int = 6,
+    ) async throws -> Answer {
+        var attempt = 1
+        while true {
+            do {
+                return try await answer(service, method, request)
+            } catch let status as Status {
+                guard attempt < attemptsMax, isWorthRetrying(status) else {
+                    throw CommandError(status)
+                }
+                try await Task.sleep(for: .milliseconds(100 << attempt))
+                attempt += 1
+            }
+        }
+    }
+
+    private func answer<Answer: Message>(
+        _ service: ServiceName,
+        _ method: String,
+        _ request: some Message,
+    ) async throws -> Answer {
+        let bytes: [UInt8] = try request.serializedBytes()
+        let answer = try await client.unary(
+            "/\(service.rawValue)/\(method)",
+            bytes,
+            timeoutMilliseconds: timeoutMs,
+        )
+        return try Answer(serializedBytes: answer.message)
+    }
+}
+
+private func isWorthRetrying(_ status: Status) -> Bool {
+    switch status.code {
+    case .unavailable, .resourceExhausted, .aborted, .deadlineExceeded: true
+    default: false
+    }
+}

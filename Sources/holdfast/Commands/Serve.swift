@@ -1,0 +1,89 @@
+// `holdfast serve`: the server, from its settings to its last answer.
+
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import UnixSignals
+
+/// Runs the server until it is told to stop.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs the server.",
+        discussion: """
+            Every setting can be a flag, a variable of the environment or a member of a JSON
+            file, in that order; `holdfast configuration` lists them all. SIGINT or SIGTERM lets
+            running calls finish; a second one ends the process at once with status 130.
+
+            EXAMPLES
+              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \
+            --redis 127.0.0.1:6379
+              HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
+              holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
+            """,
+    )
+
+    @OptionGroup(title: "Settings") var flags: SettingFlags
+
+    func run() async throws {
+        let configuration = try ServeConfiguration(try await flags.settings())
+        let logger = Logger(label: "holdfast") { _ in
+            LineLogHandler(
+                level: Logger.Level(rawValue: configuration.logLevel) ?? .info,
+                format: configuration.logFormat,
+            )
+        }
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        logger.info(
+            "starting",
+            metadata: [
+                "version": "\(holdfastVersion)", "server": "\(configuration.serverName)",
+                "loops": "\(configuration.loops)", "redis": "\(configuration.redisAddress)",
+                "postgres": "\(redactedConninfo(configuration.postgresConninfo))",
+            ],
+        )
+        let server: RunningServer
+        do {
+            server = try await ServerAssembly.start(configuration, logger: logger)
+        } catch {
+            throw StartFailure.explained(error)
+        }
+        let admin = AdminPlane(
+            host: configuration.adminHost,
+            port: configuration.adminPort,
+            sources: AdminSources(
+                ready: { await server.readiness() },
+                metrics: { await server.metricsText() },
+            ),
+            logger: logger,
+        )
+        do {
+            let adminPort = try await admin.start()
+            Terminal.writeLine("listening on \(configuration.grpcHost):\(server.grpcPort)")
+            Terminal.writeLine("health and metrics on \(configuration.adminHost):\(adminPort)")
+        } catch {
+            await server.shutdown()
+            throw StartFailure.explained(error)
+        }
+        await Self.untilSignal(signals, logger)
+        await server.shutdown()
+        await admin.stop()
+        logger.info("stopped")
+    }
+
+    /// Waits for the first signal; from then on the next one ends the process at once.
+    private static func untilSignal(_ signals: UnixSignalsSequence, _ logger: Logger) async {
+        let (first, firstCame) = AsyncStream.makeStream(of: UnixSignal.self)
+        Task.detached {
+            var count = 0
+            for await signal in signals {
+                count += 1
+                if count > 1 { endProcess(130) }
+                firstCame.yield(signal)
+            }
+        }
+        for await signal in first {
+            logger.notice("stopping", metadata: ["signal": "\(signal)"])
+            return
+        }
+    }
+}

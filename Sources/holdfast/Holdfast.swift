@@ -1,0 +1,89 @@
+// The command line of Holdfast: which commands there are, and with which status each way of ending
+// ends. Nothing below decides about the process.
+
+internal import ArgumentParser
+internal import Foundation
+
+/// The command line.
+@main
+struct Holdfast: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "holdfast",
+        abstract: "Promises stock, and keeps what it promised.",
+        discussion: """
+            Commands that speak to a server find it with --server or HOLDFAST_SERVER
+            (127.0.0.1:50051 if neither is given). --json prints one JSON object with the names
+            of the .proto files; errors then go to standard error as one JSON object, too.
+
+            EXIT STATUS
+            \(ExitStatus.table)
+
+            EXAMPLES
+              holdfast migrate --postgres 'host=/run/postgresql dbname=holdfast'
+              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \
+            --redis 127.0.0.1:6379
+              holdfast stock receive 85123A@LDN-DC=120
+              holdfast reserve 85123A@LDN-DC=2 --ttl 15m --owner cart-7
+            """,
+        version: holdfastVersion,
+        subcommands: [
+            Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
+            ReservationCommand.self, OrderCommand.self,
+        ],
+    )
+
+    /// Runs the command that the arguments name, and ends the process with its status.
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let isJSON = arguments.prefix { $0 != "--" }.contains("--json")
+            endProcess(tell(error, isJSON: isJSON))
+        }
+    }
+
+    /// Says what went wrong, and returns the status to end with.
+    private static func tell(_ error: any Error, isJSON: Bool) -> Int32 {
+        let failure: CommandError
+        switch error {
+        case let error as CommandError: failure = error
+        case let error as SettingsError:
+            failure = CommandError(.invalid, settings: error)
+        default:
+            let message = fullMessage(for: error)
+            if exitCode(for: error) == .success {
+                Terminal.write(message.hasSuffix("\n") ? message : message + "\n")
+                return ExitStatus.done.rawValue
+            }
+            let isUsage = exitCode(for: error) == .validationFailure
+            if isUsage, !isJSON {
+                Terminal.note(message + "\n")
+                return ExitStatus.invalid.rawValue
+            }
+            failure = CommandError(isUsage ? .invalid : .failed, self.message(for: error))
+        }
+        Terminal.note(isJSON ? failure.json : failure.text)
+        return failure.exit.rawValue
+    }
+}
+
+extension ExitStatus {
+    /// The statuses with their meanings, for the help text.
+    static var table: String {
+        allCases.map { "  \($0.rawValue)  \($0.meaning)" }.joined(separator: "\n")
+    }
+}
+
+extension CommandError {
+    /// Tells what is wrong with the settings.
+    init(_ exit: ExitStatus, settings error: SettingsError) {
+        self.init(exit, "the settings are wrong")
+        violations = error.problems.map { Violation(field: "setting", description: $0) }
+    }
+}

@@ -1,0 +1,92 @@
+// What serves on one event loop: the gate, the ledger and the services over them. All of it belongs to
+// the loop's thread.
+
+internal import API
+internal import Gate
+internal import Ledger
+internal import Logging
+internal import Loop
+internal import NIOCore
+internal import Postgres
+internal import Promising
+internal import RPC
+internal import Redis
+internal import Synchronization
+
+/// The parts of one loop.
+final class LoopParts {
+    typealias ServingGate = LoopGate<EpochStore>
+
+    let loop: Loop
+    let redis: RedisConnection
+    let gate: ServingGate
+    private let ledger: LoopLedger
+    private let shared: SharedParts
+
+    init(loop: Loop, redis: RedisConnection, shared: SharedParts) {
+        let gate = LoopGate(
+            loop: loop,
+            redis: redis,
+            keeper: shared.keeper,
+            limits: shared.gateLimits,
+            logger: shared.logger,
+        )
+        self.loop = loop
+        self.redis = redis
+        self.gate = gate
+        self.shared = shared
+        ledger = LoopLedger(
+            loop: loop,
+            postgres: shared.postgres,
+            committer: shared.committer,
+            requestsMax: shared.batchRequestsMax,
+            settle: { settlement, ending in gate.post(settlement, ending: ending) },
+        )
+    }
+
+    /// The methods that this loop serves.
+    func registry() -> ServiceRegistry {
+        let reserving = Reserving(gate: gate, ledger: ledger)
+        let stock = StockKeeping(ledger: Ledger.StockLedger(postgres: shared.postgres), gate: gate)
+        let orders = Ordering(
+            ledger: Ledger.OrderLedger(postgres: shared.postgres),
+            gate: gate,
+            holds: Holding(reserving: reserving),
+        )
+        let requestIDs = shared.requestIDs
+        let newRequestID: RequestIDs = { requestIDs.next() }
+        var registry = ServiceRegistry()
+        InventoryService(stock: stock)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        ReservationService(reserving: reserving)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        OrderService(orders: orders)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        return registry
+    }
+}
+
+/// What the loops of a process share; all of it may be used from any thread.
+struct SharedParts: Sendable {
+    let postgres: PostgresClient
+    let committer: Committer
+    let keeper: EpochKeeper<EpochStore>
+    let gateLimits: GateLimits
+    let batchRequestsMax: Int
+    let requestIDs: RequestNumbers
+    let logger: Logger
+}
+
+/// Numbers requests that came without an id: the server's name and a count.
+final class RequestNumbers: Sendable {
+    private let prefix: String
+    private let count = Atomic<UInt64>(0)
+
+    init(server: String) {
+        prefix = server + "/"
+    }
+
+    func next() -> String {
+        prefix + String(count.add(1, ordering: .relaxed).newValue)
+    }
+}

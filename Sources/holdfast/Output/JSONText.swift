@@ -1,0 +1,93 @@
+// JSON for scripts: the names of the .proto files, numbers as numbers, zeros written out, members in
+// alphabetical order. One object per command, always.
+
+internal import Base
+internal import Foundation
+internal import SwiftProtobuf
+
+/// Makes JSON text.
+enum JSONText {
+    /// Encodes a value of ours, names in snake_case.
+    static func encoded(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        do {
+            return String(decoding: try encoder.encode(value), as: UTF8.self)
+        } catch {
+            invariantBroken("a value of ours cannot be JSON: \(error)")
+        }
+    }
+
+    /// Encodes an answer of the server.
+    ///
+    /// The standard mapping leaves zeros out, and a script that asks for `available` of a sold-out
+    /// position would get null; they are put back here.
+    ///
+    /// - Parameter key: the idempotency key that the request was made with, if it had one.
+    static func encoded(
+        _ message: some Message,
+        key: String? = nil,
+    ) throws -> String {
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        options.alwaysPrintInt64sAsNumbers = true
+        let bytes: [UInt8] = try message.jsonUTF8Bytes(options: options)
+        guard
+            var object = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+        else { throw CommandError(.failed, "the answer is no JSON object") }
+        restoreZeros(in: &object, of: type(of: message).protoMessageName)
+        if let key { object["idempotency_key"] = key }
+        let data = try JSONSerialization.data(
+            withJSONObject: object,
+            options: [.sortedKeys, .withoutEscapingSlashes],
+        )
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    // MARK: Zeros
+
+    /// The numbers of a message that a script may ask for although they are zero.
+    private static let numbers: [String: [String]] = [
+        "Position": [
+            "on_hand", "reserved", "allocated", "safety", "damaged", "quality_control",
+            "in_transit", "available", "version",
+        ],
+        "Availability": ["available", "available_by"],
+        "NodeAvailability": ["available", "incoming"],
+        "ReservationLine": ["quantity", "held", "confirmed"],
+        "Order": ["total_minor"],
+        "OrderLine": ["unit_price_minor", "ordered", "allocated", "shipped", "cancelled"],
+        "LedgerEntry": [
+            "version", "step", "on_hand_delta", "reserved_delta", "allocated_delta",
+            "safety_delta", "damaged_delta", "quality_control_delta", "in_transit_delta",
+            "available_after",
+        ],
+    ]
+
+    /// The lists of a message, with the message that each holds.
+    private static let lists: [String: [String: String]] = [
+        "StockAnswer": ["positions": "Position"],
+        "TransferAnswer": ["positions": "Position"],
+        "ListPositionsResponse": ["positions": "Position"],
+        "ListLedgerResponse": ["entries": "LedgerEntry"],
+        "ListOrdersResponse": ["orders": "Order"],
+        "GetAvailabilityResponse": ["items": "Availability"],
+        "Availability": ["nodes": "NodeAvailability"],
+        "Reservation": ["lines": "ReservationLine"],
+        "Order": ["lines": "OrderLine"],
+    ]
+
+    private static func restoreZeros(in object: inout [String: Any], of fullName: String) {
+        let name = fullName.split(separator: ".").last.map(String.init) ?? fullName
+        for number in numbers[name] ?? [] where object[number] == nil { object[number] = 0 }
+        for (list, element) in lists[name] ?? [:] {
+            let old = object[list] as? [[String: Any]] ?? []
+            object[list] = old.map { old in
+                var new = old
+                restoreZeros(in: &new, of: element)
+                return new
+            }
+        }
+    }
+}

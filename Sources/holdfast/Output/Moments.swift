@@ -1,0 +1,54 @@
+// Times and lengths of time, as people write and read them. UTC everywhere.
+
+internal import Foundation
+internal import SwiftProtobuf
+
+/// A moment as `2026-11-23 07:49:46Z`; empty when it was not set.
+func momentText(_ moment: Google_Protobuf_Timestamp) -> String {
+    if moment.seconds == 0, moment.nanos == 0 { return "" }
+    return Date(timeIntervalSince1970: TimeInterval(moment.seconds))
+        .formatted(
+            .iso8601.year().month().day()
+                .dateTimeSeparator(.space)
+                .time(includingFractionalSeconds: false)
+                .timeZone(separator: .omitted)
+        )
+}
+
+/// Reads `2026-11-23` or `2026-11-23T07:49:46Z` (also with an offset); nil when it is neither.
+func parseMoment(_ text: String) -> Google_Protobuf_Timestamp? {
+    let full = text.contains("T") ? text : text + "T00:00:00Z"
+    guard let date = try? Date(full, strategy: .iso8601) else { return nil }
+    var moment = Google_Protobuf_Timestamp()
+    moment.seconds = Int64(date.timeIntervalSince1970.rounded(.down))
+    return moment
+}
+
+/// Reads `90s`, `15m`, `2h`, `1h30m`, `250ms` or a number of seconds; milliseconds, nil when it is
+/// none of them or below zero.
+func parseDuration(_ text: String) -> Int64? {
+    if let seconds = Int64(text) {
+        let (value, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
+        return overflow || seconds < 0 ? nil : value
+    }
+    var rest = text[...]
+    var sum: Int64 = 0
+    while !rest.isEmpty {
+        let digits = rest.prefix { $0.isASCII && $0.isNumber }
+        rest = rest.dropFirst(digits.count)
+        let unit = rest.prefix { $0.isASCII && $0.isLetter }
+        rest = rest.dropFirst(unit.count)
+        guard let number = Int64(digits), let factor = durationUnits[String(unit)] else {
+            return nil
+        }
+        let (part, tooLong) = number.multipliedReportingOverflow(by: factor)
+        let (next, tooMuch) = sum.addingReportingOverflow(part)
+        if tooLong || tooMuch { return nil }
+        sum = next
+    }
+    return text.isEmpty ? nil : sum
+}
+
+private let durationUnits: [String: Int64] = [
+    "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+]

@@ -1,0 +1,142 @@
+// A server that runs: what it says of itself, and how it ends.
+
+internal import Gate
+internal import Ledger
+internal import Logging
+internal import Loop
+internal import NIOCore
+internal import NIOPosix
+internal import Postgres
+internal import Promising
+internal import RPC
+internal import Redis
+internal import Telemetry
+internal import Workers
+
+/// The parts of a running server.
+final class RunningServer: Sendable {
+    typealias Expiry = ExpiryWorker<ExpiryStore, LoopParts.ServingGate>
+
+    /// The port that it listens on.
+    let grpcPort: Int
+    private let rpc: RPCServer
+    private let parts: [BoundParts]
+    private let metrics: [LoopMetrics]
+    private let shared: SharedParts
+    private let worker: NIOLoopBound<Expiry>
+    private let group: MultiThreadedEventLoopGroup
+    private let graceMs: Int64
+
+    init(
+        grpcPort: Int,
+        rpc: RPCServer,
+        parts: [BoundParts],
+        metrics: [LoopMetrics],
+        shared: SharedParts,
+        worker: NIOLoopBound<Expiry>,
+        group: MultiThreadedEventLoopGroup,
+        graceMs: Int64,
+    ) {
+        self.grpcPort = grpcPort
+        self.rpc = rpc
+        self.parts = parts
+        self.metrics = metrics
+        self.shared = shared
+        self.worker = worker
+        self.group = group
+        self.graceMs = graceMs
+    }
+
+    /// Which parts are ready to serve.
+    func readiness() async -> [ReadinessPart] {
+        var open = 0
+        for part in parts {
+            let bound = part.bound
+            open += await part.loop.start { bound.value.gate.isOpen ? 1 : 0 }.value
+        }
+        var postgres = ReadinessPart(name: "postgres", isReady: true, detail: "")
+        do throws(Failure) {
+            _ = try await EpochStore(postgres: shared.postgres, logger: shared.logger)
+                .currentEpoch()
+        } catch {
+            postgres = ReadinessPart(name: "postgres", isReady: false, detail: "\(error)")
+        }
+        return [
+            ReadinessPart(name: "rpc", isReady: rpc.health.isServing("") ?? false, detail: ""),
+            ReadinessPart(
+                name: "gate",
+                isReady: open == parts.count,
+                detail: "open on \(open) of \(parts.count) loops",
+            ),
+            postgres,
+        ]
+    }
+
+    /// The page of metrics.
+    func metricsText() async -> String {
+        var page = MetricsPage()
+        for loop in metrics { loop.writeCalls(to: &page) }
+        var isOpen = true
+        var epoch: Int64 = 0
+        for part in parts {
+            let bound = part.bound
+            let gate = await part.loop
+                .start {
+                    (
+                        counters: bound.value.gate.counters, isOpen: bound.value.gate.isOpen,
+                        epoch: bound.value.gate.openEpoch,
+                    )
+                }
+                .value
+            page.add(.gateScriptCalls, Int64(gate.counters.calls))
+            page.add(.gateAdmitted, Int64(gate.counters.admitted))
+            page.add(.gateRefused, Int64(gate.counters.refused))
+            page.add(.gateClosures, Int64(gate.counters.closures))
+            page.add(.gateFailures, Int64(gate.counters.failures))
+            isOpen = isOpen && gate.isOpen
+            epoch = max(epoch, gate.epoch ?? 0)
+        }
+        page.add(.gateOpen, isOpen ? 1 : 0)
+        page.add(.gateEpoch, epoch)
+        page.add(.gateReopenings, Int64(await shared.keeper.reopenings))
+        let commits = shared.committer.counters
+        page.add(.ledgerBatches, Int64(commits.batches))
+        page.add(.ledgerBatchRequests, Int64(commits.requests))
+        page.add(.ledgerBatchRetries, Int64(commits.retries))
+        page.add(shared.postgres.statistics())
+        let worker = self.worker
+        let expiry = await parts[0].loop
+            .start {
+                (expired: worker.value.expired, lagMs: worker.value.lagMs)
+            }
+            .value
+        page.add(.expired, Int64(expiry.expired))
+        page.add(.expirySweepLag, fraction: Double(expiry.lagMs) / 1_000)
+        ProcessFigures.write(to: &page)
+        return page.text()
+    }
+
+    /// Lets running calls finish, then stops every part.
+    func shutdown() async {
+        await rpc.shutdown(graceMilliseconds: graceMs)
+        let worker = self.worker
+        await parts[0].loop.start { await worker.value.stop() }.value
+        for part in parts {
+            let bound = part.bound
+            await part.loop.start { await bound.value.redis.close() }.value
+        }
+        await shared.keeper.close()
+        await shared.postgres.shutdown()
+        do {
+            try await group.shutdownGracefully()
+        } catch {
+            shared.logger.error("event loops did not stop", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// The parts of a loop, with the loop to reach them on.
+struct BoundParts: Sendable {
+    let loop: Loop
+    let bound: NIOLoopBound<LoopParts>
+}

@@ -1,0 +1,214 @@
+// Puts the parts of a server together, in order, and says what is wrong when one of them is missing.
+
+internal import API
+internal import Base
+internal import Gate
+internal import Ledger
+internal import Logging
+internal import Loop
+internal import NIOCore
+internal import NIOPosix
+internal import Postgres
+internal import Promising
+internal import RPC
+internal import Redis
+internal import Telemetry
+internal import Workers
+
+/// Makes a server of its settings.
+struct ServerAssembly {
+    /// Starts every part.
+    ///
+    /// - Throws: what `StartFailure` explains.
+    static func start(
+        _ configuration: ServeConfiguration,
+        logger: Logger,
+    ) async throws -> RunningServer {
+        let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
+        try postgres.start()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
+        do {
+            try await demandSchema(postgres, logger: logger)
+            let loops = group.makeIterator().map { Loop($0) }
+            let shared = await sharedParts(configuration, postgres, loops[0], logger)
+            var parts: [BoundParts] = []
+            for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
+            let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
+            let rpc = rpcServer(configuration, parts, metrics, logger)
+            let port = try await rpc.start()
+            let worker = await expiryWorker(configuration, shared, parts[0])
+            return RunningServer(
+                grpcPort: port,
+                rpc: rpc,
+                parts: parts,
+                metrics: metrics,
+                shared: shared,
+                worker: worker,
+                group: group,
+                graceMs: configuration.shutdownGraceMs,
+            )
+        } catch {
+            await postgres.shutdown(graceMs: 0)
+            try await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    // MARK: Parts
+
+    private static func postgresConfiguration(
+        _ configuration: ServeConfiguration
+    ) -> PostgresConfiguration {
+        PostgresConfiguration(
+            conninfo: configuration.postgresConninfo,
+            connections: configuration.postgresConnections,
+            writers: 1,
+            applicationName: "holdfast \(configuration.serverName)",
+        )
+    }
+
+    /// The database must have exactly the schema that this binary knows.
+    private static func demandSchema(_ postgres: PostgresClient, logger: Logger) async throws {
+        let report = try await Migrator(postgres: postgres, logger: logger).plan()
+        if let missing = report.applied.first {
+            throw CommandError(
+                .failed,
+                "the database lacks migration \(missing)",
+                hint: "run `holdfast migrate` with the same --postgres",
+            )
+        }
+    }
+
+    private static func sharedParts(
+        _ configuration: ServeConfiguration,
+        _ postgres: PostgresClient,
+        _ loop: Loop,
+        _ logger: Logger,
+    ) async -> SharedParts {
+        var limits = GateLimits()
+        limits.pendingMs = configuration.gatePendingMs
+        return SharedParts(
+            postgres: postgres,
+            committer: Committer(
+                postgres: postgres,
+                requestsMax: configuration.batchRequestsMax,
+                logger: logger,
+            ),
+            keeper: EpochKeeper(
+                authority: EpochStore(postgres: postgres, logger: logger),
+                redis: await redisConnection(configuration, loop, logger),
+                loop: loop,
+                server: configuration.serverName,
+                logger: logger,
+            ),
+            gateLimits: limits,
+            batchRequestsMax: configuration.batchRequestsMax,
+            requestIDs: RequestNumbers(server: configuration.serverName),
+            logger: logger,
+        )
+    }
+
+    /// A connection on `loop`; when Redis is away it goes on trying.
+    private static func redisConnection(
+        _ configuration: ServeConfiguration,
+        _ loop: Loop,
+        _ logger: Logger,
+    ) async -> NIOLoopBound<RedisConnection> {
+        guard let address = RedisAddress(configuration.redisAddress) else {
+            invariantBroken("redis.address was checked")
+        }
+        let redis = RedisConfiguration(
+            username: configuration.redisUsername,
+            password: configuration.redisPassword,
+        )
+        return
+            await loop.start {
+                let connection = RedisConnection(
+                    address: address,
+                    loop: loop,
+                    configuration: redis
+                )
+                do throws(RedisError) {
+                    try await connection.connect()
+                } catch {
+                    logger.error("redis cannot be reached", metadata: ["error": "\(error)"])
+                }
+                return NIOLoopBound(connection, eventLoop: loop.eventLoop)
+            }
+            .value
+    }
+
+    private static func loopParts(
+        _ configuration: ServeConfiguration,
+        _ shared: SharedParts,
+        _ loop: Loop,
+    ) async -> BoundParts {
+        let redis = await redisConnection(configuration, loop, shared.logger)
+        return
+            await loop.start {
+                let parts = LoopParts(loop: loop, redis: redis.value, shared: shared)
+                parts.gate.warmUp()
+                return BoundParts(
+                    loop: loop,
+                    bound: NIOLoopBound(parts, eventLoop: loop.eventLoop),
+                )
+            }
+            .value
+    }
+
+    private static func rpcServer(
+        _ configuration: ServeConfiguration,
+        _ parts: [BoundParts],
+        _ metrics: [LoopMetrics],
+        _ logger: Logger,
+    ) -> RPCServer {
+        var rpc = RPCServerConfiguration(
+            host: configuration.grpcHost,
+            port: configuration.grpcPort,
+        )
+        rpc.session.streamsMax = configuration.rpcStreamsMax
+        rpc.connectionsMax = configuration.rpcConnectionsMax
+        rpc.callsMax = configuration.rpcCallsMax
+        rpc.messageBytesMax = configuration.rpcMessageBytesMax
+        rpc.deadlineDefaultMilliseconds = configuration.rpcDeadlineDefaultMs
+        rpc.deadlineMillisecondsMax = configuration.rpcDeadlineMaxMs
+        return RPCServer(
+            configuration: rpc,
+            loops: parts.map(\.loop),
+            registry: { loop in parts[index(of: loop, in: parts)].bound.value.registry() },
+            events: { loop in RPCServerEvents(counting: metrics[index(of: loop, in: parts)]) },
+            logger: logger,
+        )
+    }
+
+    private static func index(of loop: Loop, in parts: [BoundParts]) -> Int {
+        guard let index = parts.firstIndex(where: { $0.loop === loop }) else {
+            invariantBroken("a server's loop is one of those that it was given")
+        }
+        return index
+    }
+
+    private static func expiryWorker(
+        _ configuration: ServeConfiguration,
+        _ shared: SharedParts,
+        _ parts: BoundParts,
+    ) async -> NIOLoopBound<RunningServer.Expiry> {
+        let interval = configuration.expiryIntervalMs
+        let batch = configuration.expiryBatchMax
+        let loop = parts.loop
+        return
+            await loop.start {
+                let worker = ExpiryWorker(
+                    loop: loop,
+                    ledger: ExpiryStore(postgres: shared.postgres),
+                    gate: parts.bound.value.gate,
+                    intervalMs: interval,
+                    batchMax: batch,
+                    logger: shared.logger,
+                )
+                worker.start()
+                return NIOLoopBound(worker, eventLoop: loop.eventLoop)
+            }
+            .value
+    }
+}

@@ -1,0 +1,137 @@
+// The settings of a server as plain values: checked one by one and against each other.
+
+internal import Base
+internal import Foundation
+
+/// Everything that a server is told at start.
+struct ServeConfiguration: Equatable, Sendable {
+    /// How log lines are written.
+    enum LogFormat: String, Sendable {
+        case text
+        case json
+    }
+
+    var grpcHost: String
+    var grpcPort: Int
+    var adminHost: String
+    var adminPort: Int
+    /// `host:port` or `unix:/path`.
+    var redisAddress: String
+    var redisUsername: String?
+    var redisPassword: String?
+    var postgresConninfo: String
+    var postgresConnections: Int
+    /// At least 1.
+    var loops: Int
+    var serverName: String
+    var rpcConnectionsMax: Int
+    var rpcStreamsMax: Int
+    var rpcCallsMax: Int
+    var rpcMessageBytesMax: Int
+    var rpcDeadlineDefaultMs: Int64
+    var rpcDeadlineMaxMs: Int64
+    var batchRequestsMax: Int
+    var gatePendingMs: Int
+    var expiryIntervalMs: Int64
+    var expiryBatchMax: Int
+    var shutdownGraceMs: Int64
+    /// The name of one of the logger's levels.
+    var logLevel: String
+    var logFormat: LogFormat
+
+    /// Reads the settings of a server.
+    ///
+    /// - Throws: `SettingsError` with everything that is wrong, not only the first of it.
+    init(_ settings: Settings) throws(SettingsError) {
+        try settings.demand(ConfigurationKey.allCases.filter(\.entry.isRequired))
+        let values = Values(values: settings.values.mapValues(\.text))
+        let process = ProcessInfo.processInfo
+        let loopsWanted = values.number(.loops)
+        grpcHost = values.text(.grpcHost)
+        grpcPort = values.number(.grpcPort)
+        adminHost = values.text(.adminHost)
+        adminPort = values.number(.adminPort)
+        redisAddress = values.text(.redisAddress)
+        redisUsername = values.values[.redisUsername]
+        redisPassword = values.values[.redisPassword]
+        postgresConninfo = values.text(.postgresConninfo)
+        postgresConnections = values.number(.postgresConnections)
+        loops = loopsWanted == 0 ? max(1, process.activeProcessorCount) : loopsWanted
+        serverName =
+            values.values[.serverName] ?? "\(process.hostName):\(process.processIdentifier)"
+        rpcConnectionsMax = values.number(.rpcConnectionsMax)
+        rpcStreamsMax = values.number(.rpcStreamsMax)
+        rpcCallsMax = values.number(.rpcCallsMax)
+        rpcMessageBytesMax = values.number(.rpcMessageBytesMax)
+        rpcDeadlineDefaultMs = Int64(values.number(.rpcDeadlineDefaultMs))
+        rpcDeadlineMaxMs = Int64(values.number(.rpcDeadlineMaxMs))
+        batchRequestsMax = values.number(.batchRequestsMax)
+        gatePendingMs = values.number(.gatePendingMs)
+        expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
+        expiryBatchMax = values.number(.expiryBatchMax)
+        shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
+        logLevel = values.text(.logLevel)
+        logFormat = values.text(.logFormat) == "json" ? .json : .text
+        let problems = relationProblems
+        if !problems.isEmpty { throw SettingsError(problems: problems) }
+    }
+
+    /// Settings that contradict each other.
+    private var relationProblems: [String] {
+        var problems: [String] = []
+        func demand(_ holds: Bool, _ what: String) {
+            if !holds { problems.append(what) }
+        }
+        demand(
+            rpcDeadlineDefaultMs <= rpcDeadlineMaxMs,
+            "rpc.deadline.default.ms (\(rpcDeadlineDefaultMs)) must not be above "
+                + "rpc.deadline.max.ms (\(rpcDeadlineMaxMs))",
+        )
+        demand(
+            rpcStreamsMax <= rpcCallsMax,
+            "rpc.streams.max (\(rpcStreamsMax)) must not be above rpc.calls.max (\(rpcCallsMax))",
+        )
+        demand(
+            loops <= rpcCallsMax,
+            "loops (\(loops)) must not be above rpc.calls.max (\(rpcCallsMax)), which they share",
+        )
+        demand(
+            grpcPort == 0 || grpcPort != adminPort || grpcHost != adminHost,
+            "grpc.port and admin.port are both \(grpcPort) at \(grpcHost)",
+        )
+        demand(
+            redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
+            "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
+        )
+        return problems
+    }
+}
+
+extension Settings {
+    /// Refuses settings that are wrong, or that lack one of `keys`.
+    func demand(_ keys: [ConfigurationKey]) throws(SettingsError) {
+        let missing = keys.filter { values[$0] == nil }
+            .map { "\($0.rawValue) is required: --\($0.flag), \($0.variable) or a file" }
+        let all = problems + missing
+        if !all.isEmpty { throw SettingsError(problems: all) }
+    }
+}
+
+/// Values that were checked already.
+private struct Values {
+    let values: [ConfigurationKey: String]
+
+    func text(_ key: ConfigurationKey) -> String {
+        guard let text = values[key] else {
+            invariantBroken("\(key.rawValue) has neither value nor default")
+        }
+        return text
+    }
+
+    func number(_ key: ConfigurationKey) -> Int {
+        guard let number = Int(text(key)) else {
+            invariantBroken("\(key.rawValue) was accepted and is no number")
+        }
+        return number
+    }
+}

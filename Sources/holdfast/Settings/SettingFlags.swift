@@ -1,0 +1,133 @@
+// The settings as flags. Each flag takes its name and its help from the table of settings.
+
+internal import ArgumentParser
+
+/// A flag for each setting of a server.
+struct SettingFlags: ParsableArguments {
+    @Option(help: "JSON file with settings; or HOLDFAST_CONFIG.")
+    var config: String?
+    @Option(name: ConfigurationKey.grpcHost.optionName, help: ConfigurationKey.grpcHost.help)
+    var grpcHost: String?
+    @Option(name: ConfigurationKey.grpcPort.optionName, help: ConfigurationKey.grpcPort.help)
+    var grpcPort: String?
+    @Option(name: ConfigurationKey.adminHost.optionName, help: ConfigurationKey.adminHost.help)
+    var adminHost: String?
+    @Option(name: ConfigurationKey.adminPort.optionName, help: ConfigurationKey.adminPort.help)
+    var adminPort: String?
+    @Option(
+        name: ConfigurationKey.redisAddress.optionName,
+        help: ConfigurationKey.redisAddress.help
+    )
+    var redisAddress: String?
+    @Option(
+        name: ConfigurationKey.redisUsername.optionName,
+        help: ConfigurationKey.redisUsername.help
+    )
+    var redisUsername: String?
+    @Option(
+        name: ConfigurationKey.redisPassword.optionName,
+        help: ConfigurationKey.redisPassword.help
+    )
+    var redisPassword: String?
+    @Option(
+        name: ConfigurationKey.postgresConninfo.optionName,
+        help: ConfigurationKey.postgresConninfo.help
+    )
+    var postgresConninfo: String?
+    @Option(
+        name: ConfigurationKey.postgresConnections.optionName,
+        help: ConfigurationKey.postgresConnections.help
+    )
+    var postgresConnections: String?
+    @Option(name: ConfigurationKey.loops.optionName, help: ConfigurationKey.loops.help)
+    var loops: String?
+    @Option(name: ConfigurationKey.serverName.optionName, help: ConfigurationKey.serverName.help)
+    var serverName: String?
+    @Option(
+        name: ConfigurationKey.rpcConnectionsMax.optionName,
+        help: ConfigurationKey.rpcConnectionsMax.help
+    )
+    var rpcConnectionsMax: String?
+    @Option(
+        name: ConfigurationKey.rpcStreamsMax.optionName,
+        help: ConfigurationKey.rpcStreamsMax.help
+    )
+    var rpcStreamsMax: String?
+    @Option(name: ConfigurationKey.rpcCallsMax.optionName, help: ConfigurationKey.rpcCallsMax.help)
+    var rpcCallsMax: String?
+    @Option(
+        name: ConfigurationKey.rpcMessageBytesMax.optionName,
+        help: ConfigurationKey.rpcMessageBytesMax.help
+    )
+    var rpcMessageBytesMax: String?
+    @Option(
+        name: ConfigurationKey.rpcDeadlineDefaultMs.optionName,
+        help: ConfigurationKey.rpcDeadlineDefaultMs.help
+    )
+    var rpcDeadlineDefaultMs: String?
+    @Option(
+        name: ConfigurationKey.rpcDeadlineMaxMs.optionName,
+        help: ConfigurationKey.rpcDeadlineMaxMs.help
+    )
+    var rpcDeadlineMaxMs: String?
+    @Option(
+        name: ConfigurationKey.batchRequestsMax.optionName,
+        help: ConfigurationKey.batchRequestsMax.help
+    )
+    var batchRequestsMax: String?
+    @Option(
+        name: ConfigurationKey.gatePendingMs.optionName,
+        help: ConfigurationKey.gatePendingMs.help
+    )
+    var gatePendingMs: String?
+    @Option(
+        name: ConfigurationKey.expiryIntervalMs.optionName,
+        help: ConfigurationKey.expiryIntervalMs.help
+    )
+    var expiryIntervalMs: String?
+    @Option(
+        name: ConfigurationKey.expiryBatchMax.optionName,
+        help: ConfigurationKey.expiryBatchMax.help
+    )
+    var expiryBatchMax: String?
+    @Option(
+        name: ConfigurationKey.shutdownGraceMs.optionName,
+        help: ConfigurationKey.shutdownGraceMs.help
+    )
+    var shutdownGraceMs: String?
+    @Option(name: ConfigurationKey.logLevel.optionName, help: ConfigurationKey.logLevel.help)
+    var logLevel: String?
+    @Option(name: ConfigurationKey.logFormat.optionName, help: ConfigurationKey.logFormat.help)
+    var logFormat: String?
+
+    /// The flags that were given.
+    var values: [ConfigurationKey: String] {
+        let all: [ConfigurationKey: String?] = [
+            .grpcHost: grpcHost,
+            .grpcPort: grpcPort,
+            .adminHost: adminHost,
+            .adminPort: adminPort,
+            .redisAddress: redisAddress,
+            .redisUsername: redisUsername,
+            .redisPassword: redisPassword,
+            .postgresConninfo: postgresConninfo,
+            .postgresConnections: postgresConnections,
+            .loops: loops,
+            .serverName: serverName,
+            .rpcConnectionsMax: rpcConnectionsMax,
+            .rpcStreamsMax: rpcStreamsMax,
+            .rpcCallsMax: rpcCallsMax,
+            .rpcMessageBytesMax: rpcMessageBytesMax,
+            .rpcDeadlineDefaultMs: rpcDeadlineDefaultMs,
+            .rpcDeadlineMaxMs: rpcDeadlineMaxMs,
+            .batchRequestsMax: batchRequestsMax,
+            .gatePendingMs: gatePendingMs,
+            .expiryIntervalMs: expiryIntervalMs,
+            .expiryBatchMax: expiryBatchMax,
+            .shutdownGraceMs: shutdownGraceMs,
+            .logLevel: logLevel,
+            .logFormat: logFormat,
+        ]
+        return all.compactMapValues { $0 }
+    }
+}
