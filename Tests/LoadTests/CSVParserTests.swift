@@ -1,7 +1,8 @@
 // Holds the parser against RFC 4180, with the input cut at every place.
 
-import LoadKit
 import Testing
+
+@testable import LoadKit
 
 @Suite struct CSVParserTests {
     @Test(arguments: [

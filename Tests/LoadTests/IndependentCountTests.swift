@@ -2,8 +2,9 @@
 // made-up ones.
 
 import Foundation
-import LoadKit
 import Testing
+
+@testable import LoadKit
 
 @Suite struct IndependentCountTests {
     private let nodes = Nodes(run: "t")
@@ -47,7 +48,7 @@ import Testing
         let packed = FileManager.default.temporaryDirectory
             .appending(path: "load-\(UUID().uuidString).csv.gz")
         defer { try? FileManager.default.removeItem(at: packed) }
-        FileManager.default.createFile(atPath: packed.path, contents: nil)
+        #expect(FileManager.default.createFile(atPath: packed.path, contents: nil))
         let gzip = Process()
         gzip.executableURL = URL(filePath: "/usr/bin/env")
         gzip.arguments = ["gzip", "-c", try samplePath()]

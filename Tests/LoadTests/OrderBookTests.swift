@@ -1,7 +1,8 @@
 // Which orders a credit note takes its units from.
 
-import LoadKit
 import Testing
+
+@testable import LoadKit
 
 @Suite struct OrderBookTests {
     private let nodes = Nodes(run: "t")

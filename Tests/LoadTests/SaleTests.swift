@@ -1,7 +1,8 @@
 // The grammars of a row: prices, times, and what makes a row unusable.
 
-import LoadKit
 import Testing
+
+@testable import LoadKit
 
 @Suite struct SaleTests {
     @Test(arguments: [
