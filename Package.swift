@@ -126,6 +126,25 @@ let package = Package(
             swiftSettings: strict,
         ),
 
+        .target(
+            name: "LoadKit",
+            dependencies: ["Base", "Loop", "Messages", "RPC", protobuf] + nio,
+            path: "loadtest/LoadKit",
+            swiftSettings: strict,
+        ),
+        .executableTarget(
+            name: "holdfast-load",
+            dependencies: ["LoadKit", arguments],
+            path: "loadtest/Command",
+            swiftSettings: strict,
+        ),
+        .testTarget(
+            name: "LoadTests",
+            dependencies: ["LoadKit"],
+            resources: [.copy("Samples")],
+            swiftSettings: strict,
+        ),
+
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
@@ -149,7 +168,8 @@ let package = Package(
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Messages", "RPC", "Telemetry", "holdfast", protobuf, logging],
+            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+                + [protobuf, logging, arguments] + nio,
         ),
     ],
 )

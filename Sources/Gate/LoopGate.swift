@@ -63,7 +63,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private let loop: Loop
-    private let redis: RedisConnection
+    let redis: RedisConnection
     private let keeper: EpochKeeper<Authority>
     private let limits: GateLimits
     private let logger: Logger

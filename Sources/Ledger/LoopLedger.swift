@@ -28,7 +28,7 @@ package final class LoopLedger: ReservationLedgerPort {
     private var commits: [WaitingCommit] = []
     private let resolving: TurnBatch<PositionKey, Result<ResolvedPosition, Failure>>
     private let loading: TurnBatch<[PositionID], Result<[LoadedPosition], Failure>>
-    private let barriers: TurnBatch<ID, Result<Barrier, Failure>>
+    private let barriers: TurnBatch<BarrierQuestion, Result<Barrier, Failure>>
     private let releasing: TurnBatch<ReservationCommand, Result<CommandReply, Failure>>
 
     package init(
@@ -76,10 +76,10 @@ package final class LoopLedger: ReservationLedgerPort {
     }
 
     package func barrier(
-        _ key: ID
-    ) async throws(Failure) -> (epoch: Int64, known: KnownReservation?) {
-        let barrier = try await barriers.answer(key).get()
-        return (barrier.epoch, barrier.known)
+        _ key: ID,
+        _ position: PositionID?,
+    ) async throws(Failure) -> Barrier {
+        try await barriers.answer(BarrierQuestion(key: key, position: position)).get()
     }
 
     // MARK: Commit

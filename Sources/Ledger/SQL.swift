@@ -60,6 +60,11 @@ enum SQL {
             OID.uuids, OID.texts, OID.texts, OID.texts, OID.texts, OID.int4s, OID.int8s, OID.int8s,
         ],
     )
+    static let rowsBeyond = Statement(
+        "rows_beyond",
+        file: PackageResources.rows_beyond_sql,
+        [OID.int8s, OID.int8s]
+    )
     static let resolvePositions = Statement(
         "resolve_positions",
         file: PackageResources.resolve_positions_sql,

@@ -1,0 +1,12 @@
+// The command line of the load tools.
+
+internal import ArgumentParser
+
+@main
+struct HoldfastLoad: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "holdfast-load",
+        abstract: "Plays real and made-up load against a Holdfast server.",
+        subcommands: [ReplayCommand.self, CatalogueCommand.self],
+    )
+}
