@@ -18,12 +18,7 @@ enum Binary {
         while folder.path != "/" {
             folder.deleteLastPathComponent()
             let candidate = folder.appendingPathComponent("holdfast").path
-            var isFolder: ObjCBool = false
-            let isThere = FileManager.default.fileExists(
-                atPath: candidate,
-                isDirectory: &isFolder,
-            )
-            if isThere, !isFolder.boolValue { return candidate }
+            if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
         }
         return "holdfast"
     }()
