@@ -192,6 +192,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         isFlushScheduled = false
         failLateAdmissions()
         while !admissions.isEmpty || !settlements.isEmpty || !loads.isEmpty {
+            // What just failed would fail again: a connection that is away says so at once.
+            if isRetryScheduled { return }
             guard let epoch else {
                 findEpoch()
                 return
