@@ -74,19 +74,26 @@ struct CommandReply: Sendable {
 struct ReservationQueries: Sendable {
     let postgres: PostgresClient
 
-    func resolve(_ keys: [PositionKey]) async -> [Result<ResolvedPosition, Failure>] {
+    func resolve(_ requests: [[PositionKey]]) async -> [Result<[ResolvedPosition], Failure>] {
+        let keys = Array(Set(requests.joined()))
         do throws(PostgresError) {
             let rows = try await postgres.execute(
                 SQL.resolvePositions,
                 [.texts(keys.map(\.sku)), .texts(keys.map(\.node))],
             )
-            return rows.map { row in
-                if let id = row.optionalInt8(0) { return .success(.known(id)) }
-                if !row.bool(1) { return .success(.unknown(.sku)) }
-                return .success(.unknown(row.bool(2) ? .combination : .node))
+            var found: [PositionKey: ResolvedPosition] = [:]
+            for (key, row) in zip(keys, rows) {
+                if let id = row.optionalInt8(0) {
+                    found[key] = .known(id)
+                } else if !row.bool(1) {
+                    found[key] = .unknown(.sku)
+                } else {
+                    found[key] = .unknown(row.bool(2) ? .combination : .node)
+                }
             }
+            return requests.map { request in .success(request.compactMap { found[$0] }) }
         } catch {
-            return keys.map { _ in .failure(error.failure) }
+            return requests.map { _ in .failure(error.failure) }
         }
     }
 

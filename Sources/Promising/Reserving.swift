@@ -180,6 +180,9 @@ package struct Reserving<
         case .committed(let times): return .held(held(request, demand, times))
         case .keyReused: return .refused(.keyReused)
         case .refused(let position, let free):
+            // The view let through what Postgres has not: it is behind. The refusal stands, whether
+            // the view can be healed now or not.
+            _ = try? await healing.heal([position])
             let line = lines.firstIndex { $0.position == position } ?? 0
             return .refused(refusal(request, demand[line], free: free, pending: 0))
         case .epochMoved(let epoch):

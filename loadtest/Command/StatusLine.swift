@@ -27,7 +27,7 @@ final class StatusLine: Sendable {
     }
 
     func show(_ progress: ReplayProgress) {
-        if isQuiet { return }
+        if isQuiet || progress.invoicesAll == 0 { return }
         let now = ContinuousClock.now
         let rate: Double? = state.withLock { state -> Double? in
             let last = state.lastShown ?? start

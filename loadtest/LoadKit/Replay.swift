@@ -194,6 +194,7 @@ package enum Replay {
             + Comparison.differences("answers", played.stock, server: state.stock)
         report.oddities = played.oddities + state.oddities
         report.retries = played.retries
+        report.refusals = played.refusals
         report.calls = played.calls
         return report
     }

@@ -26,6 +26,8 @@ package struct ReplayReport: Hashable, Sendable, Codable {
     package var oddities: [String] = []
     /// Attempts that were made again with the same key, by reason.
     package var retries: [String: Int] = [:]
+    /// The server's words for the first refusal of each reason.
+    package var refusals: [String: String] = [:]
     package var calls = 0
     package var seconds = 0.0
 

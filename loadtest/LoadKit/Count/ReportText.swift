@@ -60,9 +60,13 @@ extension ReplayReport {
                     + " \(difference.source) \(difference.expected), server \(difference.server)"
             }
         let odd = Array(oddities.prefix(Self.shownMax))
-        return [("malformed rows", rows), ("differences", figures), ("odd answers", odd)]
-            .filter { !$0.1.isEmpty }
-            .flatMap { ["", $0.0 + ":"] + $0.1.map { "  " + $0 } }
+        let words = refusals.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        return [
+            ("malformed rows", rows), ("the first refusal of each reason", words),
+            ("differences", figures), ("odd answers", odd),
+        ]
+        .filter { !$0.1.isEmpty }
+        .flatMap { ["", $0.0 + ":"] + $0.1.map { "  " + $0 } }
     }
 
     private static func decimal(_ value: Double) -> String {

@@ -36,7 +36,7 @@ extension Player {
         let refusal = try await adjust(
             [StockChange(position, sale.quantity)],
             AdjustmentReason(sale.description).wire,
-            "\(sale.invoice) \(sale.description.prefix(50))",
+            reference(sale),
             key("adjust", "\(sale.invoice)/\(sale.line)"),
             worker: worker,
         )
@@ -78,6 +78,12 @@ extension Player {
             }
         }
         for row in rows { classify([row.sale], .credit(row.slices)) }
+    }
+
+    /// The invoice and its text, which may be empty or padded.
+    private func reference(_ sale: Sale) -> String {
+        let words = sale.description.prefix(50).split(separator: " ")
+        return ([sale.invoice[...]] + words).joined(separator: " ")
     }
 
     private func cancel(
@@ -150,9 +156,14 @@ extension Player {
         worker: Int,
     ) async throws(ReplayFailure) -> CallOutcome<Answer> {
         callCount += 1
-        return try await calls.ask(method, request, lane: worker) { reason in
-            retries[reason, default: 0] += 1
+        let outcome: CallOutcome<Answer> =
+            try await calls.ask(method, request, lane: worker) { reason in
+                retries[reason, default: 0] += 1
+            }
+        if case .refused(let reason, let message) = outcome, refusals[reason] == nil {
+            refusals[reason] = message
         }
+        return outcome
     }
 }
 

@@ -23,6 +23,8 @@ struct Played: Sendable {
     var oddities: [String]
     /// Attempts that had to be made again, by reason.
     var retries: [String: Int]
+    /// The server's words for the first refusal of each reason.
+    var refusals: [String: String]
     var orders: Int
     var calls: Int
 }
@@ -46,6 +48,7 @@ actor Player {
     var books: [String: OrderBook] = [:]
     var orderIDs: [String: String] = [:]
     var retries: [String: Int] = [:]
+    var refusals: [String: String] = [:]
     var orders = 0
     var callCount = 0
     var progress = ReplayProgress()
@@ -90,6 +93,7 @@ actor Player {
             refused: refused,
             oddities: tally.oddities,
             retries: retries,
+            refusals: refusals,
             orders: orders,
             calls: callCount,
         )
