@@ -73,8 +73,6 @@ struct ServerAssembly {
     private static let planSettings = [
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
-        "enable_hashjoin": "off",
-        "enable_mergejoin": "off",
         "jit": "off",
     ]
 
