@@ -2,6 +2,7 @@
 // with SQL of its own. A run that did nothing fails here too.
 
 import Foundation
+import Testing
 
 /// What must hold in a database whatever happened to the servers.
 struct Auditor {
@@ -81,10 +82,11 @@ struct Auditor {
                     FROM unnest(quantities, held, confirmed) u (quantity, held, confirmed))
                 OR (state = 1 AND held <> quantities)
                 OR (state IN (3, 4, 5, 6) AND 0 <> ALL (held))
-                OR EXISTS (SELECT FROM unnest(positions, versions) u (position, version)
+                OR (NOT EXISTS (SELECT FROM reservations o WHERE o.transferred_to = r.key)
+                    AND EXISTS (SELECT FROM unnest(positions, versions) u (position, version)
                     WHERE NOT EXISTS (SELECT FROM position_ledger l
                         WHERE (l.position, l.version, l.step) = (u.position, u.version, 0)
-                            AND l.batch = r.batch))
+                            AND l.batch = r.batch)))
             """
         ),
         (
@@ -153,5 +155,23 @@ struct Auditor {
         ]
         .map { try "\($0)\n" + deployment.sql("SELECT t::text FROM \($0) t ORDER BY 1") }
         .joined(separator: "\n")
+    }
+}
+
+/// Notes every violation as an issue of the running test.
+///
+/// With `viewed`, the view in Redis must be exact too, of so many positions at least.
+func expectSound(
+    _ deployment: Deployment,
+    atLeast reservations: Int = 1,
+    viewed: Int? = nil,
+    at location: SourceLocation = #_sourceLocation,
+) throws {
+    let auditor = Auditor(deployment: deployment)
+    var findings = try auditor.findings(atLeast: reservations)
+    if let viewed { findings += try auditor.drift(viewed: viewed) }
+    for finding in findings { Issue.record("\(finding)", sourceLocation: location) }
+    for server in deployment.servers where !server.isRunning {
+        Issue.record("a server ended: \(server.errors.suffix(2_000))", sourceLocation: location)
     }
 }

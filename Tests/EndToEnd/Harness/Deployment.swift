@@ -103,6 +103,11 @@ final class Deployment: Sendable {
     /// Sends a command to Redis, past every server.
     @discardableResult
     func redisCommand(_ arguments: String...) throws -> String {
+        try redisCommand(arguments)
+    }
+
+    @discardableResult
+    func redisCommand(_ arguments: [String]) throws -> String {
         let ended = try Binary.run(["redis-cli", "-s", redis.socketPath] + arguments)
         guard ended.status == 0 else { throw HarnessFailure(description: ended.errors) }
         return ended.output.trimmingCharacters(in: .whitespacesAndNewlines)
