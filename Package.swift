@@ -150,11 +150,26 @@ let package = Package(
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
         tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
 
+        tests(
+            "GateTests",
+            ["Base", "Domain", "Gate", "Loop", "Promising", "Redis", "TestServers", logging] + nio,
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "Base", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
+            ] + nio,
+            path: "Tests/EndToEnd",
+            exclude: ["Python", "Cases"],
+            swiftSettings: strict,
+        ),
+
         tests("TidyTests", [], path: "Tests/Tidy"),
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Messages", "RPC", "Telemetry", "holdfast", protobuf, logging],
+            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+                + [protobuf, logging, arguments] + nio,
         ),
     ],
 )

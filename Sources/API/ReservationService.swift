@@ -10,12 +10,16 @@ package import RPC
 internal import SwiftProtobuf
 
 /// `holdfast.v1.ReservationService`, on one event loop.
-package struct ReservationService<Gate: GatePort, Ledger: ReservationLedgerPort> {
+package struct ReservationService<
+    Gate: ViewPort,
+    Ledger: ReservationLedgerPort,
+    Rows: LedgerRowsPort
+> {
     package static var name: String { "holdfast.v1.ReservationService" }
 
-    let reserving: Reserving<Gate, Ledger>
+    let reserving: Reserving<Gate, Ledger, Rows>
 
-    package init(reserving: Reserving<Gate, Ledger>) {
+    package init(reserving: Reserving<Gate, Ledger, Rows>) {
         self.reserving = reserving
     }
 

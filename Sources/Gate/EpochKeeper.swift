@@ -69,7 +69,8 @@ package actor EpochKeeper<Authority: EpochAuthority> {
             if opened.epoch > known.epoch {
                 reopenings += 1
                 logger.notice("opened the gate", metadata: ["epoch": "\(opened.epoch)"])
-                await steps.unlinkOthers(than: opened.epoch)
+                let steps = self.steps
+                Task { await steps.unlinkOthers(than: opened.epoch) }
             }
             return .success(adopt(opened))
         } catch {

@@ -7,8 +7,10 @@ package import Redis
 /// An epoch that can be called: its number and the digest of its script.
 package struct OpenEpoch: Hashable, Sendable {
     package let record: EpochRecord
-    /// The script with the epoch's number and replid in its text. Only `open` may ever send the
-    /// text; everything else calls it by digest, so that a Redis that forgot it says so.
+    /// The script with the epoch's number and replid in its text.
+    ///
+    /// Only `open` may ever send the text; everything else calls it by digest, so that a Redis that
+    /// forgot it says so.
     package let script: RedisScript
 
     package var number: Int64 { record.epoch }
@@ -35,6 +37,9 @@ package enum GateKeys {
 
     /// What all keys of an epoch begin with.
     package static func prefix(epoch: Int64) -> String { "\(shard):\(epoch):" }
+
+    /// The hash of pending entries.
+    package static func pending(epoch: Int64) -> String { "\(prefix(epoch: epoch))q" }
 
     /// The hash of a position.
     package static func position(_ id: Int64, epoch: Int64) -> String {

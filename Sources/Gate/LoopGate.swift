@@ -17,6 +17,8 @@ package struct GateLimits: Sendable {
     package var admissionWaitMs: Int64 = 1_000
     /// Lines and rows of one script call: bounds the time that it holds Redis up.
     package var callSizeMax = 2_000
+    /// Settlements that wait for a gate that is away.
+    package var settlementsMax = 10_000
     /// The pause before what failed is sent again.
     package var retryMs: Int64 = 20
 
@@ -43,8 +45,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private struct WaitingSettlement {
         let settlement: Settlement
         let ending: [(key: ID, end: PendingEnd)]
-        /// Nil when nobody waits for it.
-        let continuation: CheckedContinuation<Void, Never>?
+        /// Nil when nobody waits for it, or no longer.
+        var continuation: CheckedContinuation<Void, Never>?
     }
 
     private struct WaitingLoad {
@@ -63,7 +65,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private let loop: Loop
-    private let redis: RedisConnection
+    let redis: RedisConnection
     private let keeper: EpochKeeper<Authority>
     private let limits: GateLimits
     private let logger: Logger
@@ -146,6 +148,11 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     ) async {
         loop.eventLoop.preconditionInEventLoop()
         if settlement.rows.isEmpty && ending.isEmpty { return }
+        if !isOpen {
+            // Committed is committed: its caller need not wait for a view that is away.
+            post(settlement, ending: ending)
+            return
+        }
         await withCheckedContinuation { continuation in
             settlements.append(
                 WaitingSettlement(
@@ -185,6 +192,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         isFlushScheduled = false
         failLateAdmissions()
         while !admissions.isEmpty || !settlements.isEmpty || !loads.isEmpty {
+            // What just failed would fail again: a connection that is away says so at once.
+            if isRetryScheduled { return }
             guard let epoch else {
                 findEpoch()
                 return
@@ -290,7 +299,19 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
-        settlements.insert(contentsOf: flight.settlements, at: 0)
+        for waiting in flight.settlements { waiting.continuation?.resume() }
+        settlements.insert(
+            contentsOf: flight.settlements.map { waiting in
+                var waiting = waiting
+                waiting.continuation = nil
+                return waiting
+            },
+            at: 0,
+        )
+        // What is dropped here is healed: rows by the next refusal, holds when they are overdue.
+        let excess = max(0, settlements.count - limits.settlementsMax)
+        for waiting in settlements.prefix(excess) { waiting.continuation?.resume() }
+        settlements.removeFirst(excess)
         loads.insert(contentsOf: flight.loads, at: 0)
         if admissionsToo { admissions.insert(contentsOf: flight.admissions, at: 0) }
     }

@@ -13,10 +13,12 @@ package struct ExpiryStore: ExpiryPort {
 
     package func expireDue(limit: Int) async throws(Failure) -> ExpirySweep {
         do throws(PostgresError) {
-            let row = try await postgres.execute(
-                SQL.expireDue,
-                [.int2(shard), .int4(Int32(clamping: limit))],
-            )[0]
+            let row =
+                try await
+                postgres.execute(
+                    SQL.expireDue,
+                    [.int2(shard), .int4(Int32(clamping: limit))],
+                )[0]
             return ExpirySweep(
                 isBusy: row.bool(0),
                 found: Int(row.int4(1)),

@@ -26,9 +26,9 @@ package final class LoopLedger: ReservationLedgerPort {
     /// Ids never change, so what was found once stays true.
     private var directory: [PositionKey: PositionID] = [:]
     private var commits: [WaitingCommit] = []
-    private let resolving: TurnBatch<PositionKey, Result<ResolvedPosition, Failure>>
+    private let resolving: TurnBatch<[PositionKey], Result<[ResolvedPosition], Failure>>
     private let loading: TurnBatch<[PositionID], Result<[LoadedPosition], Failure>>
-    private let barriers: TurnBatch<ID, Result<Barrier, Failure>>
+    private let barriers: TurnBatch<BarrierQuestion, Result<Barrier, Failure>>
     private let releasing: TurnBatch<ReservationCommand, Result<CommandReply, Failure>>
 
     package init(
@@ -44,7 +44,7 @@ package final class LoopLedger: ReservationLedgerPort {
         self.requestsMax = requestsMax
         self.settle = settle
         let queries = ReservationQueries(postgres: postgres)
-        resolving = TurnBatch(loop: loop, itemsMax: 1_000) { await queries.resolve($0) }
+        resolving = TurnBatch(loop: loop, itemsMax: 100) { await queries.resolve($0) }
         loading = TurnBatch(loop: loop, itemsMax: 100) { await queries.load($0) }
         barriers = TurnBatch(loop: loop, itemsMax: 2_000) { await queries.barrier($0) }
         releasing = TurnBatch(loop: loop, itemsMax: 200) { await queries.carryOut($0) }
@@ -56,19 +56,20 @@ package final class LoopLedger: ReservationLedgerPort {
         _ keys: [PositionKey]
     ) async throws(Failure) -> [ResolvedPosition] {
         loop.eventLoop.preconditionInEventLoop()
-        var resolved: [ResolvedPosition] = []
-        resolved.reserveCapacity(keys.count)
-        for key in keys {
-            if let id = directory[key] {
-                resolved.append(.known(id))
-            } else {
-                // Unknown ones of one request are rare; those of one turn travel together.
-                let position = try await resolving.answer(key).get()
+        let unseen = keys.filter { directory[$0] == nil }
+        var found: [PositionKey: ResolvedPosition] = [:]
+        if !unseen.isEmpty {
+            let positions = try await resolving.answer(unseen).get()
+            for (key, position) in zip(unseen, positions) {
                 if case .known(let id) = position { directory[key] = id }
-                resolved.append(position)
+                found[key] = position
             }
         }
-        return resolved
+        return keys.map { key in
+            if let id = directory[key] { return .known(id) }
+            guard let position = found[key] else { invariantBroken("a name without an answer") }
+            return position
+        }
     }
 
     package func load(_ ids: [PositionID]) async throws(Failure) -> [LoadedPosition] {
@@ -76,10 +77,10 @@ package final class LoopLedger: ReservationLedgerPort {
     }
 
     package func barrier(
-        _ key: ID
-    ) async throws(Failure) -> (epoch: Int64, known: KnownReservation?) {
-        let barrier = try await barriers.answer(key).get()
-        return (barrier.epoch, barrier.known)
+        _ key: ID,
+        _ position: PositionID?,
+    ) async throws(Failure) -> Barrier {
+        try await barriers.answer(BarrierQuestion(key: key, position: position)).get()
     }
 
     // MARK: Commit

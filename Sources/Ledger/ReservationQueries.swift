@@ -5,10 +5,10 @@ internal import Domain
 internal import Postgres
 internal import Promising
 
-/// The open epoch, and whether a key exists.
-struct Barrier: Sendable {
-    var epoch: Int64
-    var known: KnownReservation?
+/// What a refusal, or a key that the gate calls known, is held against.
+struct BarrierQuestion: Sendable {
+    var key: ID
+    var position: PositionID?
 }
 
 /// What resolve_batch decided about one command.
@@ -74,55 +74,51 @@ struct CommandReply: Sendable {
 struct ReservationQueries: Sendable {
     let postgres: PostgresClient
 
-    func resolve(_ keys: [PositionKey]) async -> [Result<ResolvedPosition, Failure>] {
+    func resolve(_ requests: [[PositionKey]]) async -> [Result<[ResolvedPosition], Failure>] {
+        let keys = Array(Set(requests.joined()))
         do throws(PostgresError) {
             let rows = try await postgres.execute(
                 SQL.resolvePositions,
                 [.texts(keys.map(\.sku)), .texts(keys.map(\.node))],
             )
-            return rows.map { row in
-                if let id = row.optionalInt8(0) { return .success(.known(id)) }
-                if !row.bool(1) { return .success(.unknown(.sku)) }
-                return .success(.unknown(row.bool(2) ? .combination : .node))
+            var found: [PositionKey: ResolvedPosition] = [:]
+            for (key, row) in zip(keys, rows) {
+                if let id = row.optionalInt8(0) {
+                    found[key] = .known(id)
+                } else if !row.bool(1) {
+                    found[key] = .unknown(.sku)
+                } else {
+                    found[key] = .unknown(row.bool(2) ? .combination : .node)
+                }
             }
+            return requests.map { request in .success(request.compactMap { found[$0] }) }
         } catch {
-            return keys.map { _ in .failure(error.failure) }
+            return requests.map { _ in .failure(error.failure) }
         }
     }
 
     func load(_ requests: [[PositionID]]) async -> [Result<[LoadedPosition], Failure>] {
         do throws(PostgresError) {
             let ids = Array(Set(requests.joined()))
-            let rows = try await postgres.execute(SQL.loadPositions, [.int8s(ids)])
-            var found: [PositionID: LoadedPosition] = [:]
-            for row in rows {
-                let channels = row.texts(3)
-                let withheld = row.int8s(4)
-                found[row.int8(0)] = LoadedPosition(
-                    position: row.int8(0),
-                    version: row.int8(1),
-                    free: row.int8(2),
-                    channelSafety: zip(channels, withheld)
-                        .map {
-                            ChannelSafety(channel: $0, quantity: $1)
-                        },
-                )
-            }
+            let found = try await postgres.execute(SQL.loadPositions, [.int8s(ids)])
+                .loadedPositions()
             return requests.map { .success($0.compactMap { found[$0] }) }
         } catch {
             return requests.map { _ in .failure(error.failure) }
         }
     }
 
-    func barrier(_ keys: [ID]) async -> [Result<Barrier, Failure>] {
+    func barrier(_ questions: [BarrierQuestion]) async -> [Result<Barrier, Failure>] {
+        let keys = Array(Set(questions.map(\.key)))
+        let ids = Array(Set(questions.compactMap(\.position)))
+        var statements = [(SQL.knownKeys, [PostgresValue.int2(shard), .uuids(keys)])]
+        if !ids.isEmpty { statements.append((SQL.loadPositions, [.int8s(ids)])) }
         do throws(PostgresError) {
-            let rows = try await postgres.execute(
-                SQL.knownKeys,
-                [.int2(shard), .uuids(Array(Set(keys)))],
-            )
-            let epoch = rows[0].int8(0)
+            let results = try await postgres.transaction(statements)
+            let epoch = results[0][0].int8(0)
+            let positions = results.count > 1 ? results[1].loadedPositions() : [:]
             var known: [ID: KnownReservation] = [:]
-            for row in rows {
+            for row in results[0] {
                 guard let key = row.optionalUUID(1) else { continue }
                 known[key] = KnownReservation(
                     fingerprint: row.uuid(2),
@@ -132,9 +128,17 @@ struct ReservationQueries: Sendable {
                     ),
                 )
             }
-            return keys.map { .success(Barrier(epoch: epoch, known: known[$0])) }
+            return questions.map { question in
+                .success(
+                    Barrier(
+                        epoch: epoch,
+                        known: known[question.key],
+                        position: question.position.flatMap { positions[$0] },
+                    )
+                )
+            }
         } catch {
-            return keys.map { _ in .failure(error.failure) }
+            return questions.map { _ in .failure(error.failure) }
         }
     }
 
@@ -261,6 +265,25 @@ struct ReservationQueries: Sendable {
             .int8s(linePosition),
             .int8s(lineQuantity),
         ]
+    }
+}
+
+extension PostgresResult {
+    /// The rows of load_positions.sql, by position.
+    func loadedPositions() -> [PositionID: LoadedPosition] {
+        var found: [PositionID: LoadedPosition] = [:]
+        for row in self {
+            found[row.int8(0)] = LoadedPosition(
+                position: row.int8(0),
+                version: row.int8(1),
+                free: row.int8(2),
+                channelSafety: zip(row.texts(3), row.int8s(4))
+                    .map {
+                        ChannelSafety(channel: $0, quantity: $1)
+                    },
+            )
+        }
+        return found
     }
 }
 

@@ -4,24 +4,72 @@ internal import Postgres
 
 /// Statements by name; each file states its contract.
 enum SQL {
-    static let bumpEpoch = statement("bump_epoch", PackageResources.bump_epoch_sql)
-    static let commitBatch = statement("commit_batch", PackageResources.commit_batch_sql)
-    static let currentEpoch = statement("current_epoch", PackageResources.current_epoch_sql)
-    static let endBlockers = statement("end_blockers", PackageResources.end_blockers_sql)
-    static let expireDue = statement("expire_due", PackageResources.expire_due_sql)
-    static let knownKeys = statement("known_keys", PackageResources.known_keys_sql)
-    static let loadPositions = statement("load_positions", PackageResources.load_positions_sql)
-    static let lockShard = statement("lock_shard", PackageResources.lock_shard_sql)
-    static let reservation = statement("reservation", PackageResources.reservation_sql)
-    static let resolveBatch = statement("resolve_batch", PackageResources.resolve_batch_sql)
-    static let resolvePositions = statement(
-        "resolve_positions",
-        PackageResources.resolve_positions_sql
+    static let bumpEpoch = Statement(
+        "bump_epoch",
+        file: PackageResources.bump_epoch_sql,
+        [OID.int2, OID.int8, OID.text, OID.text],
     )
-
-    private static func statement(_ name: String, _ text: [UInt8]) -> Statement {
-        Statement(name: name, sql: String(decoding: text, as: UTF8.self))
-    }
+    static let commitBatch = Statement(
+        "commit_batch",
+        file: PackageResources.commit_batch_sql,
+        [
+            OID.int2, OID.int8, OID.int8s, OID.uuids, OID.uuids, OID.int4s, OID.texts, OID.texts,
+            OID.texts, OID.texts, OID.texts, OID.int4s, OID.int4s, OID.int8s,
+        ],
+    )
+    static let currentEpoch = Statement(
+        "current_epoch",
+        file: PackageResources.current_epoch_sql,
+        [OID.int2]
+    )
+    static let endBlockers = Statement(
+        "end_blockers",
+        file: PackageResources.end_blockers_sql,
+        [OID.int4]
+    )
+    static let expireDue = Statement(
+        "expire_due",
+        file: PackageResources.expire_due_sql,
+        [OID.int2, OID.int4]
+    )
+    static let knownKeys = Statement(
+        "known_keys",
+        file: PackageResources.known_keys_sql,
+        [OID.int2, OID.uuids]
+    )
+    static let loadPositions = Statement(
+        "load_positions",
+        file: PackageResources.load_positions_sql,
+        [OID.int8s]
+    )
+    static let lockShard = Statement(
+        "lock_shard",
+        file: PackageResources.lock_shard_sql,
+        [OID.int4]
+    )
+    static let reservation = Statement(
+        "reservation",
+        file: PackageResources.reservation_sql,
+        [OID.uuid, OID.uuid, OID.bool]
+    )
+    static let resolveBatch = Statement(
+        "resolve_batch",
+        file: PackageResources.resolve_batch_sql,
+        [
+            OID.int2, OID.int2, OID.uuids, OID.uuids, OID.uuids, OID.int4s, OID.bools, OID.texts,
+            OID.uuids, OID.texts, OID.texts, OID.texts, OID.texts, OID.int4s, OID.int8s, OID.int8s,
+        ],
+    )
+    static let rowsBeyond = Statement(
+        "rows_beyond",
+        file: PackageResources.rows_beyond_sql,
+        [OID.int8s, OID.int8s]
+    )
+    static let resolvePositions = Statement(
+        "resolve_positions",
+        file: PackageResources.resolve_positions_sql,
+        [OID.texts, OID.texts]
+    )
 }
 
 /// The one shard that there is.

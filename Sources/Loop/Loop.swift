@@ -21,6 +21,15 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
         case flush
     }
 
+    /// Jobs of one turn.
+    ///
+    /// A task that yields again and again must not keep its loop from sockets.
+    private static let jobsPerTurnMax = 10_000
+    /// How long such a loop looks at its sockets before it goes on, in microseconds.
+    ///
+    /// Zero would not do: the event loop runs what is due before it looks.
+    private static let breathMicroseconds: Int64 = 100
+
     package let eventLoop: any EventLoop
     /// The deadlines of this loop; only from its own thread.
     package let timers: Timers
@@ -89,8 +98,10 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
     private func turn() {
         isScheduled = false
         isTurning = true
+        var jobsLeft = Self.jobsPerTurnMax
         while true {
-            while let job = jobs.popFirst() {
+            while jobsLeft > 0, let job = jobs.popFirst() {
+                jobsLeft -= 1
                 unsafe job.runSynchronously(on: asUnownedTaskExecutor())
             }
             if !gatherHooks.isEmpty {
@@ -102,6 +113,9 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
             }
         }
         isTurning = false
+        if jobs.isEmpty { return }
+        isScheduled = true
+        eventLoop.scheduleTask(in: .microseconds(Self.breathMicroseconds)) { self.turn() }
     }
 
     private func runAndClear(_ path: ReferenceWritableKeyPath<Loop, [() -> Void]>) {

@@ -67,9 +67,11 @@ package protocol GatePort: AnyObject, SendableMetatype {
     /// Puts positions into the view of `epoch`, where they are missing.
     func load(_ positions: [LoadedPosition], epoch: Int64) async throws(Failure)
 
-    /// Applies committed rows, then ends pending holds. Returns when it is done, or when the epoch
-    /// has moved on (the next one loads from Postgres and needs none of it). Never fails: what
-    /// cannot be sent now is sent again.
+    /// Applies committed rows, then ends pending holds.
+    ///
+    /// Returns when it is done, when the epoch has moved on (the next one loads from Postgres and
+    /// needs none of it), or when the gate is away: what cannot be sent now is sent later. It never
+    /// fails, because what it tells is committed.
     func settle(_ settlement: Settlement, ending: [(key: ID, end: PendingEnd)]) async
 
     /// Like `settle`, without waiting for it.

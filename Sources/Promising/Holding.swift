@@ -4,10 +4,14 @@ package import Base
 package import Domain
 
 /// Holds for orders that are placed without a reservation of their own.
-package struct Holding<Gate: GatePort, Ledger: ReservationLedgerPort>: HoldPort {
-    private let reserving: Reserving<Gate, Ledger>
+package struct Holding<
+    Gate: ViewPort,
+    Ledger: ReservationLedgerPort,
+    Rows: LedgerRowsPort
+>: HoldPort {
+    private let reserving: Reserving<Gate, Ledger, Rows>
 
-    package init(reserving: Reserving<Gate, Ledger>) {
+    package init(reserving: Reserving<Gate, Ledger, Rows>) {
         self.reserving = reserving
     }
 

@@ -73,6 +73,20 @@ package struct KnownReservation: Hashable, Sendable {
     }
 }
 
+/// What Postgres says about a refusal of the gate, or about a key that the gate calls known.
+package struct Barrier: Sendable {
+    package var epoch: Int64
+    package var known: KnownReservation?
+    /// The position asked about, as it is now.
+    package var position: LoadedPosition?
+
+    package init(epoch: Int64, known: KnownReservation?, position: LoadedPosition?) {
+        self.epoch = epoch
+        self.known = known
+        self.position = position
+    }
+}
+
 /// What the name of a position stands for.
 package enum ResolvedPosition: Hashable, Sendable {
     case known(PositionID)
@@ -137,11 +151,9 @@ package protocol ReservationLedgerPort: AnyObject, SendableMetatype {
     /// Positions as they are now, for the gate.
     func load(_ ids: [PositionID]) async throws(Failure) -> [LoadedPosition]
 
-    /// The open epoch, and the reservation under this key if there is one: one question, begun
-    /// after the call.
-    func barrier(
-        _ key: ID
-    ) async throws(Failure) -> (epoch: Int64, known: KnownReservation?)
+    /// The open epoch, the reservation under this key if there is one, and the position that had
+    /// no room (nil: none is asked about): one question, begun after the call.
+    func barrier(_ key: ID, _ position: PositionID?) async throws(Failure) -> Barrier
 
     /// Decides and commits. The gate is settled by the time the answer comes, whether the caller
     /// still waits for it or not.

@@ -35,17 +35,23 @@ package struct ReserveRequest: Sendable {
 }
 
 /// The use cases of reservations, on one loop.
-package struct Reserving<Gate: GatePort, Ledger: ReservationLedgerPort> {
+package struct Reserving<
+    Gate: ViewPort,
+    Ledger: ReservationLedgerPort,
+    Rows: LedgerRowsPort
+> {
     private let gate: Gate
     private let ledger: Ledger
+    private let healing: Healing<Gate, Rows>
 
     /// How often a request may be sent back (epoch moved, position missing, key unknown after all)
     /// before the caller is asked to come again.
     private let roundsMax = 12
 
-    package init(gate: Gate, ledger: Ledger) {
+    package init(gate: Gate, ledger: Ledger, healing: Healing<Gate, Rows>) {
         self.gate = gate
         self.ledger = ledger
+        self.healing = healing
     }
 
     /// Holds all lines or none.
@@ -72,18 +78,23 @@ package struct Reserving<Gate: GatePort, Ledger: ReservationLedgerPort> {
                 try await gate.load(loaded, epoch: epoch)
 
             case .known:
-                let answer = try await ledger.barrier(request.key)
+                let answer = try await ledger.barrier(request.key, nil)
                 if let known = answer.known { return self.answer(request, demand, known) }
                 admission.isChecked = true
 
             case .refused(let epoch, let line, let free, let pending):
                 // A refusal is a statement about the truth and has to be proven like an acceptance.
-                let answer = try await ledger.barrier(request.key)
+                let answer = try await ledger.barrier(request.key, lines[line].position)
                 if answer.epoch != epoch {
                     gate.epochMoved(to: answer.epoch)
                     continue
                 }
                 if let known = answer.known { return self.answer(request, demand, known) }
+                if isBehind(answer, demand[line], pending: pending, channel: request.channel) {
+                    // The view lacks a settlement that is on its way, or was lost with a server.
+                    try await healing.heal([lines[line].position])
+                    continue
+                }
                 return .refused(
                     refusal(request, demand[line], free: free, pending: pending)
                 )
@@ -169,12 +180,27 @@ package struct Reserving<Gate: GatePort, Ledger: ReservationLedgerPort> {
         case .committed(let times): return .held(held(request, demand, times))
         case .keyReused: return .refused(.keyReused)
         case .refused(let position, let free):
+            // The view let through what Postgres has not: it is behind. The refusal stands, whether
+            // the view can be healed now or not.
+            _ = try? await healing.heal([position])
             let line = lines.firstIndex { $0.position == position } ?? 0
             return .refused(refusal(request, demand[line], free: free, pending: 0))
         case .epochMoved(let epoch):
             gate.epochMoved(to: epoch)
             return nil
         }
+    }
+
+    /// True when Postgres has room where the view has none.
+    private func isBehind(
+        _ barrier: Barrier,
+        _ wanted: Demand,
+        pending: Int64,
+        channel: String,
+    ) -> Bool {
+        guard let position = barrier.position else { return false }
+        let withheld = position.channelSafety.first { $0.channel == channel }?.quantity ?? 0
+        return position.free - withheld - pending >= wanted.quantity
     }
 
     private func answer(

@@ -79,11 +79,25 @@ package final class RPCServer: Sendable {
         do throws(RPCServerError) {
             let channels = try await listen()
             let port = channels.first?.localAddress?.port ?? configuration.port
-            phase.withLock { $0 = .running(channels) }
+            let mayRun = phase.withLock { phase in
+                guard case .starting = phase else { return false }
+                phase = .running(channels)
+                return true
+            }
+            if !mayRun {
+                for channel in channels { await closed(channel) }
+                throw .cannotListen(
+                    host: configuration.host,
+                    port: port,
+                    reason: "shut down while starting",
+                )
+            }
             logger.info("listening", metadata: ["port": "\(port)", "loops": "\(parts.count)"])
             return port
         } catch {
-            phase.withLock { $0 = .created }
+            phase.withLock { phase in
+                if case .starting = phase { phase = .created }
+            }
             throw error
         }
     }

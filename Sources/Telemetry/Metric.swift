@@ -34,6 +34,7 @@ package enum Metric: String, CaseIterable, Sendable {
     case gateClosures = "holdfast_gate_closures_total"
     case gateFailures = "holdfast_gate_failures_total"
     case gateReopenings = "holdfast_gate_reopenings_total"
+    case gateHealed = "holdfast_gate_healed_holds_total"
     case gateOpen = "holdfast_gate_open"
     case gateEpoch = "holdfast_gate_epoch"
 
@@ -94,6 +95,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .gateAdmitted: "Reservations that the gate admitted."
         case .gateRefused: "Reservations that the gate refused."
         case .gateClosures: "Times that the gate closed because its counters could not be trusted."
+        case .gateHealed: "Pending holds that nobody ended in time and that were healed away."
         case .gateFailures: "Script calls that failed or got no answer."
         case .gateReopenings: "Times that the gate opened again under a new epoch."
         case .gateOpen: "1 while the gate admits, 0 while it is closed."

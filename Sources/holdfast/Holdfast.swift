@@ -11,17 +11,17 @@ struct Holdfast: AsyncParsableCommand {
         commandName: "holdfast",
         abstract: "Promises stock, and keeps what it promised.",
         discussion: """
-            Commands that speak to a server find it with --server or HOLDFAST_SERVER
-            (127.0.0.1:50051 if neither is given). --json prints one JSON object with the names
+            Commands that speak to a server find it with --server or HOLDFAST_SERVER \
+            (127.0.0.1:50051 if neither is given). --json prints one JSON object with the names \
             of the .proto files; errors then go to standard error as one JSON object, too.
 
             EXIT STATUS
-            \(ExitStatus.table)
+            \(CommandStatus.table)
 
             EXAMPLES
               holdfast migrate --postgres 'host=/run/postgresql dbname=holdfast'
-              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \
-            --redis 127.0.0.1:6379
+              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
+                --redis 127.0.0.1:6379
               holdfast stock receive 85123A@LDN-DC=120
               holdfast reserve 85123A@LDN-DC=2 --ttl 15m --owner cart-7
             """,
@@ -59,12 +59,12 @@ struct Holdfast: AsyncParsableCommand {
             let message = fullMessage(for: error)
             if exitCode(for: error) == .success {
                 Terminal.write(message.hasSuffix("\n") ? message : message + "\n")
-                return ExitStatus.done.rawValue
+                return CommandStatus.done.rawValue
             }
             let isUsage = exitCode(for: error) == .validationFailure
             if isUsage, !isJSON {
                 Terminal.note(message + "\n")
-                return ExitStatus.invalid.rawValue
+                return CommandStatus.invalid.rawValue
             }
             failure = CommandError(isUsage ? .invalid : .failed, self.message(for: error))
         }
@@ -73,7 +73,7 @@ struct Holdfast: AsyncParsableCommand {
     }
 }
 
-extension ExitStatus {
+extension CommandStatus {
     /// The statuses with their meanings, for the help text.
     static var table: String {
         allCases.map { "  \($0.rawValue)  \($0.meaning)" }.joined(separator: "\n")
@@ -82,7 +82,7 @@ extension ExitStatus {
 
 extension CommandError {
     /// Tells what is wrong with the settings.
-    init(_ exit: ExitStatus, settings error: SettingsError) {
+    init(_ exit: CommandStatus, settings error: SettingsError) {
         self.init(exit, "the settings are wrong")
         violations = error.problems.map { Violation(field: "setting", description: $0) }
     }

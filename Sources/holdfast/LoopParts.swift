@@ -44,9 +44,14 @@ final class LoopParts {
         )
     }
 
+    /// Brings the view up to the ledger where it is behind.
+    var healing: Healing<ServingGate, LedgerRows> {
+        Healing(view: gate, rows: LedgerRows(postgres: shared.postgres))
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
-        let reserving = Reserving(gate: gate, ledger: ledger)
+        let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
         let stock = StockKeeping(ledger: Ledger.StockLedger(postgres: shared.postgres), gate: gate)
         let orders = Ordering(
             ledger: Ledger.OrderLedger(postgres: shared.postgres),

@@ -11,19 +11,16 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Telemetry
-internal import Workers
 
 /// The parts of a running server.
 final class RunningServer: Sendable {
-    typealias Expiry = ExpiryWorker<ExpiryStore, LoopParts.ServingGate>
-
     /// The port that it listens on.
     let grpcPort: Int
     private let rpc: RPCServer
     private let parts: [BoundParts]
     private let metrics: [LoopMetrics]
     private let shared: SharedParts
-    private let worker: NIOLoopBound<Expiry>
+    private let workers: Workers
     private let group: MultiThreadedEventLoopGroup
     private let graceMs: Int64
 
@@ -33,7 +30,7 @@ final class RunningServer: Sendable {
         parts: [BoundParts],
         metrics: [LoopMetrics],
         shared: SharedParts,
-        worker: NIOLoopBound<Expiry>,
+        workers: Workers,
         group: MultiThreadedEventLoopGroup,
         graceMs: Int64,
     ) {
@@ -42,7 +39,7 @@ final class RunningServer: Sendable {
         self.parts = parts
         self.metrics = metrics
         self.shared = shared
-        self.worker = worker
+        self.workers = workers
         self.group = group
         self.graceMs = graceMs
     }
@@ -104,14 +101,10 @@ final class RunningServer: Sendable {
         page.add(.ledgerBatchRequests, Int64(commits.requests))
         page.add(.ledgerBatchRetries, Int64(commits.retries))
         page.add(shared.postgres.statistics())
-        let worker = self.worker
-        let expiry = await parts[0].loop
-            .start {
-                (expired: worker.value.expired, lagMs: worker.value.lagMs)
-            }
-            .value
-        page.add(.expired, Int64(expiry.expired))
-        page.add(.expirySweepLag, fraction: Double(expiry.lagMs) / 1_000)
+        let work = await workers.figures()
+        page.add(.expired, Int64(work.expired))
+        page.add(.expirySweepLag, fraction: Double(work.expiryLagMs) / 1_000)
+        page.add(.gateHealed, Int64(work.healed))
         ProcessFigures.write(to: &page)
         return page.text()
     }
@@ -119,8 +112,7 @@ final class RunningServer: Sendable {
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
         await rpc.shutdown(graceMilliseconds: graceMs)
-        let worker = self.worker
-        await parts[0].loop.start { await worker.value.stop() }.value
+        await workers.stop()
         for part in parts {
             let bound = part.bound
             await part.loop.start { await bound.value.redis.close() }.value

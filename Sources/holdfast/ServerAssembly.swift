@@ -13,7 +13,6 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Telemetry
-internal import Workers
 
 /// Makes a server of its settings.
 struct ServerAssembly {
@@ -36,14 +35,14 @@ struct ServerAssembly {
             let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
             let rpc = rpcServer(configuration, parts, metrics, logger)
             let port = try await rpc.start()
-            let worker = await expiryWorker(configuration, shared, parts[0])
+            let workers = await RunningServer.Workers.start(configuration, shared, parts[0])
             return RunningServer(
                 grpcPort: port,
                 rpc: rpc,
                 parts: parts,
                 metrics: metrics,
                 shared: shared,
-                worker: worker,
+                workers: workers,
                 group: group,
                 graceMs: configuration.shutdownGraceMs,
             )
@@ -186,29 +185,5 @@ struct ServerAssembly {
             invariantBroken("a server's loop is one of those that it was given")
         }
         return index
-    }
-
-    private static func expiryWorker(
-        _ configuration: ServeConfiguration,
-        _ shared: SharedParts,
-        _ parts: BoundParts,
-    ) async -> NIOLoopBound<RunningServer.Expiry> {
-        let interval = configuration.expiryIntervalMs
-        let batch = configuration.expiryBatchMax
-        let loop = parts.loop
-        return
-            await loop.start {
-                let worker = ExpiryWorker(
-                    loop: loop,
-                    ledger: ExpiryStore(postgres: shared.postgres),
-                    gate: parts.bound.value.gate,
-                    intervalMs: interval,
-                    batchMax: batch,
-                    logger: shared.logger,
-                )
-                worker.start()
-                return NIOLoopBound(worker, eventLoop: loop.eventLoop)
-            }
-            .value
     }
 }

@@ -1,6 +1,8 @@
 // What people type: lines, prices, lengths of time and addresses.
 
 import ArgumentParser
+import Messages
+import SwiftProtobuf
 import Testing
 
 @testable import holdfast

@@ -9,13 +9,13 @@ import Testing
 
 @Suite struct CommandErrorTests {
     @Test(arguments: [
-        (StatusCode.invalidArgument, ExitStatus.invalid), (.outOfRange, .invalid),
+        (StatusCode.invalidArgument, CommandStatus.invalid), (.outOfRange, .invalid),
         (.failedPrecondition, .refused), (.alreadyExists, .refused), (.aborted, .refused),
         (.notFound, .notFound), (.deadlineExceeded, .unreachable),
         (.unavailable, .unreachable), (.resourceExhausted, .failed), (.internal, .failed),
         (.unimplemented, .failed), (.unauthenticated, .failed), (.unknown, .failed),
     ])
-    func `a code of gRPC has an exit status`(code: StatusCode, exit: ExitStatus) {
+    func `a code of gRPC has an exit status`(code: StatusCode, exit: CommandStatus) {
         #expect(CommandError(Status(code, "x")).exit == exit)
     }
 
@@ -68,23 +68,23 @@ import Testing
 
     @Test func `the help of the program documents every exit status`() {
         let help = Holdfast.helpMessage()
-        for status in ExitStatus.allCases {
+        for status in CommandStatus.allCases {
             #expect(help.contains("\(status.rawValue)  \(status.meaning)"))
         }
     }
 
-    @Test func `the help of every command has examples that parse`() throws {
+    @Test func `the help of every command has examples that parse and can be copied`() throws {
         var examples = 0
         for command in Self.commands(of: Holdfast.self) {
-            let help = command.helpMessage(columns: 400)
-            let text = help.replacing("\\\n", with: "")
-            #expect(text.contains("EXAMPLES"), "\(command)")
-            for line in text.split(separator: "\n") {
-                guard let start = line.firstRange(of: "holdfast ") else { continue }
-                let isExample = line.hasPrefix("  holdfast ")
-                if !isExample { continue }
+            let help = command.helpMessage(columns: 80)
+            let start = try #require(help.firstRange(of: "EXAMPLES\n"), "\(command)").upperBound
+            let block = help[start...].split(separator: "\n\n", maxSplits: 1)[0]
+            // A line that the help wraps begins at its margin and would be two commands.
+            for line in block.split(separator: "\n") { #expect(line.hasPrefix("  "), "\(line)") }
+            for line in block.replacing("\\\n", with: "").split(separator: "\n") {
+                let text = try #require(line.firstRange(of: " holdfast "), "\(line)").upperBound
                 examples += 1
-                let words = Self.words(line[start.upperBound...])
+                let words = Self.words(line[text...])
                 #expect(throws: Never.self, "\(line)") { try Holdfast.parseAsRoot(words) }
             }
         }

@@ -98,7 +98,7 @@ import Testing
                     ),
                 )
             }
-        #expect(lines.allSatisfy(\.quantities.isConserved))
+        #expect(lines.allSatisfy { $0.quantities.isConserved })
         #expect(OrderStatus.derived(from: lines) == status)
     }
 
@@ -113,7 +113,7 @@ import Testing
         #expect(start.asOf(event: 3).lines.map(\.quantities.allocated) == [2, 0])
         #expect(start.asOf(event: 3).lines.map(\.quantities.cancelled) == [1, 3])
         #expect(start.asOf(event: 2).updatedAt == Instant(seconds: 2))
-        #expect(start.asOf(event: 3).lines.allSatisfy(\.quantities.isConserved))
+        #expect(start.asOf(event: 3).lines.allSatisfy { $0.quantities.isConserved })
     }
 
     private func order(events: [(OrderEventKind, [(Int32, Int64)])]) -> Order {

@@ -187,7 +187,7 @@ import Testing
             let rest = try await store.change("s2", "o1", .ship, []).result()
             #expect(rest.order.status == .shipped)
             #expect(rest.order.history.map(\.kind) == [.placed, .shipped, .cancelled, .shipped])
-            #expect(rest.order.lines.allSatisfy(\.quantities.isConserved))
+            #expect(rest.order.lines.allSatisfy { $0.quantities.isConserved })
 
             let before = try store.dump()
             #expect(

@@ -40,7 +40,7 @@ import Testing
                 let page = try await store.orders.orders(OrderFilter(), before: cursor, limit: 100)
                 for order in page {
                     #expect(order.status == OrderStatus.derived(from: order.lines))
-                    #expect(order.lines.allSatisfy(\.quantities.isConserved))
+                    #expect(order.lines.allSatisfy { $0.quantities.isConserved })
                 }
                 guard page.count == 100, let last = page.last else { break }
                 cursor = OrderCursor(createdAt: last.createdAt, id: last.id)

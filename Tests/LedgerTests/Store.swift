@@ -79,10 +79,14 @@ struct Store: Sendable {
     /// Holds units by the function that the server uses; the outcome of its contract.
     @discardableResult
     func hold(_ name: String, _ lines: [Demand], ttlMs: Int32 = 900_000) async throws -> Int16 {
+        try await hold(id(name), lines, ttlMs: ttlMs)
+    }
+
+    func hold(_ key: ID, _ lines: [Demand], ttlMs: Int32 = 900_000) async throws -> Int16 {
         let rows = try await postgres.execute(
             Self.holdStatement,
             [
-                .uuid(id(name)), .uuid(id("body")), .int4(ttlMs), .texts(lines.map(\.key.sku)),
+                .uuid(key), .uuid(id("body")), .int4(ttlMs), .texts(lines.map(\.key.sku)),
                 .texts(lines.map(\.key.node)), .int8s(lines.map(\.quantity)),
             ],
         )
@@ -92,9 +96,13 @@ struct Store: Sendable {
     /// Confirms (1), releases (2) or expires (3) a reservation; the outcome of the contract.
     @discardableResult
     func resolve(_ name: String, kind: Int16) async throws -> Int16 {
+        try await resolve(id(name), kind: kind)
+    }
+
+    func resolve(_ key: ID, kind: Int16) async throws -> Int16 {
         let rows = try await postgres.execute(
             Self.resolveStatement,
-            [.int2(kind), .uuid(id(name))],
+            [.int2(kind), .uuid(key)],
         )
         return rows[0].int2(0)
     }
@@ -128,11 +136,15 @@ struct Store: Sendable {
 
 /// Runs a test on a database of its own.
 func withStore(
-    connections: Int = 4,
+    connections: Int = 2,
     _ body: (Store) async throws -> Void,
 ) async throws {
     let conninfo = try PostgresServer.shared().createDatabase()
-    let configuration = PostgresConfiguration(conninfo: conninfo, connections: connections)
+    let configuration = PostgresConfiguration(
+        conninfo: conninfo,
+        connections: connections,
+        writers: 0,
+    )
     let postgres = PostgresClient(configuration: configuration)
     try postgres.start()
     let migrations = [

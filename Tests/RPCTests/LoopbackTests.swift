@@ -19,8 +19,8 @@ import Testing
             #expect(answer.metadata["reply-key"] == "value, with comma")
             #expect(answer.trailers.bytes("reply-raw-bin") == [[0, 255, 10]])
             #expect(await witness.sees("end \(path("Echo")) OK"))
-            let reply1 = try await client.unary(path("Echo"), []).message
-            #expect(reply1 == [])
+            let reply = try await client.unary(path("Echo"), []).message
+            #expect(reply == [])
         }
         #expect(await witness.sees("connection closed"))
     }
@@ -75,8 +75,8 @@ import Testing
                 try await client.unary(path("Echo"), Array(0..<11))
             }
             #expect(status?.code == .resourceExhausted)
-            let reply2 = try await client.unary(path("Echo"), Array(0..<10)).message.count
-            #expect(reply2 == 10)
+            let reply = try await client.unary(path("Echo"), Array(0..<10)).message.count
+            #expect(reply == 10)
         }
     }
 
@@ -133,6 +133,29 @@ import Testing
         }
     }
 
+    @Test func `a handler that never rests does not stop its loop`() async throws {
+        let witness = Witness()
+        try await withServer(witness: witness) { client, _, _ in
+            // The loop of the client is, or is not, the one that is kept busy.
+            let spinning = (0..<4)
+                .map { _ in
+                    Task {
+                        await failure { () throws(Status) in
+                            try await client.unary(path("Spin"), [], timeoutMilliseconds: 1_000)
+                        }
+                    }
+                }
+            #expect(await witness.sees("started", times: 4))
+            let answer = try await client.unary(path("Echo"), [1], timeoutMilliseconds: 900)
+            #expect(answer.message == [1])
+            for call in spinning {
+                let status = await call.value
+                #expect(status?.code == .deadlineExceeded)
+            }
+            #expect(await witness.sees("cancelled", times: 4))
+        }
+    }
+
     @Test func `the client gives up on its own deadline`() async throws {
         let witness = Witness()
         try await withServer(witness: witness) { client, _, _ in
@@ -178,8 +201,8 @@ import Testing
             #expect(await task.value?.code == .cancelled)
             #expect(await witness.sees("cancelled"))
             #expect(await witness.sees("end \(path("Sleep")) CANCELLED"))
-            let reply3 = try await client.unary(path("Echo"), [5]).message
-            #expect(reply3 == [5])
+            let reply = try await client.unary(path("Echo"), [5]).message
+            #expect(reply == [5])
         }
     }
 
@@ -217,6 +240,22 @@ import Testing
 }
 
 @Suite struct LifecycleTests {
+    /// Whether the server answers after a restart.
+    ///
+    /// A call that is on its way while the old connection dies may still fail, as nobody knows
+    /// whether the old server had seen it.
+    private func answersAgain(_ client: RPCClient) async -> Bool {
+        for _ in 0..<100 {
+            let status = await failure { () throws(Status) in
+                try await client.unary(path("Echo"), [2])
+            }
+            guard let status else { return true }
+            #expect(status.code == .unavailable)
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
     @Test func `a shutdown lets running calls finish and takes no new ones`() async throws {
         let witness = Witness()
         let server = makeServer(witness: witness)
@@ -229,8 +268,8 @@ import Testing
         let running = Task { try await client.unary(path("Sleep"), [3]).message }
         #expect(await witness.sees("started"))
         await server.shutdown(graceMilliseconds: 5_000)
-        let reply4 = try await running.value
-        #expect(reply4 == [3])
+        let reply = try await running.value
+        #expect(reply == [3])
         #expect(witness.all.contains("slept"))
         let late = await failure { () throws(Status) in try await client.unary(path("Echo"), []) }
         #expect(late?.code == .unavailable)
@@ -264,16 +303,68 @@ import Testing
             port: port,
             loop: TestLoops.first,
         )
-        let reply5 = try await client.unary(path("Echo"), [1]).message
-        #expect(reply5 == [1])
+        let reply = try await client.unary(path("Echo"), [1]).message
+        #expect(reply == [1])
         await first.shutdown(graceMilliseconds: 0)
         let second = makeServer(RPCServerConfiguration(port: port))
-        let reply6 = try await second.start()
-        #expect(reply6 == port)
-        let reply7 = try await client.unary(path("Echo"), [2]).message
-        #expect(reply7 == [2])
+        let sharedPort = try await second.start()
+        #expect(sharedPort == port)
+        #expect(await answersAgain(client))
         await client.close()
         await second.shutdown(graceMilliseconds: 0)
+    }
+
+    @Test func `calls across a restart succeed or are UNAVAILABLE`() async throws {
+        let first = makeServer()
+        let port = try await first.start()
+        let client = try await RPCClient.connect(
+            host: "127.0.0.1",
+            port: port,
+            loop: TestLoops.first,
+        )
+        let callers = (0..<20)
+            .map { number in
+                Task {
+                    var outcomes: [StatusCode] = []
+                    while !Task.isCancelled {
+                        let message = [UInt8](repeating: UInt8(number), count: number * 5_000)
+                        do throws(Status) {
+                            let answer = try await client.unary(path("Echo"), message)
+                            outcomes.append(answer.message == message ? .ok : .dataLoss)
+                        } catch {
+                            outcomes.append(error.code)
+                        }
+                    }
+                    return outcomes
+                }
+            }
+        try await Task.sleep(for: .milliseconds(50))
+        await first.shutdown(graceMilliseconds: 2_000)
+        let second = makeServer(RPCServerConfiguration(port: port))
+        _ = try await second.start()
+        #expect(await answersAgain(client))
+        for caller in callers { caller.cancel() }
+        for caller in callers {
+            let outcomes = await caller.value
+            #expect(outcomes.contains(.ok))
+            #expect(Set(outcomes).isSubset(of: [.ok, .unavailable, .cancelled]))
+        }
+        await client.close()
+        await second.shutdown(graceMilliseconds: 1_000)
+    }
+
+    @Test func `a reply with more metadata than the client takes ends the call`() async throws {
+        var configuration = RPCClientConfiguration()
+        configuration.session.headerListBytesMax = 1_000
+        try await withServer(client: configuration) { client, _, _ in
+            var metadata = Metadata()
+            try metadata.add("blob-bin", bytes: [UInt8](repeating: 0, count: 1_000))
+            let status = await failure { () throws(Status) in
+                try await client.unary(path("Echo"), [], metadata: metadata)
+            }
+            #expect(status?.code == .resourceExhausted)
+            _ = try await client.unary(path("Echo"), [])
+        }
     }
 
     @Test func `a port in use is named`() async throws {
@@ -301,8 +392,8 @@ import Testing
         var configuration = RPCServerConfiguration()
         configuration.connectionsMax = 1
         try await withServer(configuration) { client, port, _ in
-            let reply8 = try await client.unary(path("Echo"), [1]).message
-            #expect(reply8 == [1])
+            let reply = try await client.unary(path("Echo"), [1]).message
+            #expect(reply == [1])
             let second = try await RPCClient.connect(
                 host: "127.0.0.1",
                 port: port,
@@ -327,8 +418,8 @@ import Testing
                 try await client.unary(path("Echo"), [1])
             }
             #expect(status?.code == .resourceExhausted)
-            let reply9 = try await running.value
-            #expect(reply9 == [5])
+            let reply = try await running.value
+            #expect(reply == [5])
         }
     }
 }
@@ -347,15 +438,15 @@ import Testing
 
     @Test func `health follows what it is told`() async throws {
         try await withServer { client, _, server in
-            let reply10 = try await check(client, "")
-            #expect(reply10 == 1)
-            let reply11 = try await check(client, service)
-            #expect(reply11 == 1)
+            let whole = try await check(client, "")
+            #expect(whole == 1)
+            let echo = try await check(client, service)
+            #expect(echo == 1)
             server.health.setServing(service, false)
-            let reply12 = try await check(client, service)
-            #expect(reply12 == 2)
-            let reply13 = try await check(client, "")
-            #expect(reply13 == 1)
+            let stopped = try await check(client, service)
+            #expect(stopped == 2)
+            let still = try await check(client, "")
+            #expect(still == 1)
             await #expect(throws: Status(.notFound, "unknown service nobody")) {
                 _ = try await check(client, "nobody")
             }

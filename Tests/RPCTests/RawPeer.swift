@@ -166,3 +166,14 @@ final class RawRequest: ChannelInboundHandler, SessionEvents, @unchecked Sendabl
     func pingAcknowledged() {}
     func goAwayReceived(lastStream: Int32, errorCode: UInt32) {}
 }
+
+/// Answers whatever comes as a server of HTTP/1.1 would.
+final class RefusesInHTTP1: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let reply = ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n")
+        context.writeAndFlush(wrapOutboundOut(reply), promise: nil)
+    }
+}

@@ -97,6 +97,12 @@ func echoRegistry(_ witness: Witness) -> ServiceRegistry {
         call.loop.eventLoop.preconditionInEventLoop()
         return message
     }
+    registry.unary(service: service, method: "Spin") { message, call throws(Status) in
+        witness.note("started")
+        while !call.isCancelled { await Task.yield() }
+        witness.note("cancelled")
+        return message
+    }
     registry.unary(service: service, method: "Remaining") { _, call throws(Status) in
         let milliseconds = (call.remaining?.nanoseconds ?? -1) / 1_000_000
         return Array("\(milliseconds) \(call.peer)".utf8)

@@ -33,14 +33,14 @@ let architecture: [String: Imports] = [
     ),
     "Ledger": Imports(
         ours: ["Base", "Loop", "Domain", "Promising", "Postgres"],
-        others: nio.union(["Logging"]),
+        others: nio.union(["Crypto", "Logging"]),
     ),
     "API": Imports(
-        ours: ["Base", "Domain", "Promising", "RPC", "Messages"],
-        others: ["SwiftProtobuf", "Logging"],
+        ours: ["Base", "Domain", "Loop", "Promising", "RPC", "Messages"],
+        others: nio.union(["SwiftProtobuf", "Logging"]),
     ),
     "Workers": Imports(
-        ours: ["Base", "Loop", "Domain", "Promising", "Gate", "Ledger", "Telemetry"],
+        ours: ["Base", "Loop", "Domain", "Promising"],
         others: nio.union(["Logging"]),
     ),
     "Telemetry": Imports(ours: ["Base"], others: ["Logging", "Foundation"]),

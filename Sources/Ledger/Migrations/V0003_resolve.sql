@@ -249,11 +249,11 @@ END $$;
 
 -- Contract: expire_due gives back the units of at most p_limit holds whose time is over by the
 -- clock of this database. One transaction at a time sweeps a shard; the others find `busy`.
--- Out: found: how many were due (p_limit: there may be more). lag_ms: for how long the oldest of them
+-- Out: due: how many were due (p_limit: there may be more). lag_ms: for how long the oldest of them
 -- had been due. The rest as resolve_batch.
 CREATE FUNCTION expire_due(
     p_shard int2, p_limit int4,
-    OUT busy bool, OUT found int4, OUT lag_ms int8, OUT epoch int8,
+    OUT busy bool, OUT due int4, OUT lag_ms int8, OUT epoch int8,
     OUT fresh_position int8[], OUT fresh_version int8[], OUT fresh_delta int8[],
     OUT fresh_free int8[]
 ) LANGUAGE plpgsql AS $$
@@ -263,7 +263,7 @@ DECLARE
     v_nothing text[];
 BEGIN
     busy := NOT pg_try_advisory_xact_lock(7302, p_shard);
-    found := 0;
+    due := 0;
     lag_ms := 0;
     IF busy THEN
         RETURN;
@@ -273,20 +273,20 @@ BEGIN
         SELECT key, expires_at FROM reservations
         WHERE state IN (1, 2) AND expires_at <= clock_timestamp() AND shard = p_shard
         ORDER BY expires_at LIMIT p_limit
-    ) due;
+    ) late;
     IF v_keys IS NULL THEN
         lag_ms := 0;
         RETURN;
     END IF;
-    found := cardinality(v_keys);
-    v_nothing := array_fill(''::text, ARRAY[found]);
+    due := cardinality(v_keys);
+    v_nothing := array_fill(''::text, ARRAY[due]);
     SELECT b.epoch, b.fresh_position, b.fresh_version, b.fresh_delta, b.fresh_free
         INTO epoch, fresh_position, fresh_version, fresh_delta, fresh_free
         FROM resolve_batch(
-            p_shard, 3::int2, v_keys, array_fill(NULL::uuid, ARRAY[found]),
-            array_fill(NULL::uuid, ARRAY[found]), array_fill(0, ARRAY[found]),
-            array_fill(false, ARRAY[found]), v_nothing, array_fill(NULL::uuid, ARRAY[found]),
-            array_fill('system:expiry'::text, ARRAY[found]), v_nothing, v_nothing, v_nothing,
+            p_shard, 3::int2, v_keys, array_fill(NULL::uuid, ARRAY[due]),
+            array_fill(NULL::uuid, ARRAY[due]), array_fill(0, ARRAY[due]),
+            array_fill(false, ARRAY[due]), v_nothing, array_fill(NULL::uuid, ARRAY[due]),
+            array_fill('system:expiry'::text, ARRAY[due]), v_nothing, v_nothing, v_nothing,
             '{}', '{}', '{}'
         ) b;
 END $$;

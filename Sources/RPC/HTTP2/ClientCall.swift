@@ -123,16 +123,12 @@ struct ResponseHead {
     /// A block has ended.
     ///
     /// Blocks of status 1xx only announce the real head.
-    mutating func blockEnded(endsStream: Bool) {
+    mutating func blockEnded() {
         if let httpStatus, httpStatus < 200, !isHeadComplete {
             self.httpStatus = nil
             return
         }
         isHeadComplete = true
-        // Nothing but trailers: what was read as metadata came with them.
-        if endsStream, trailers.isEmpty, statusNumber != nil, statusNumber != 0 {
-            trailers = metadata
-        }
     }
 
     /// Whether the head alone shows that no reply will come that could be read.

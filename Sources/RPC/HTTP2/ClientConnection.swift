@@ -78,6 +78,7 @@ final class ClientConnection: ChannelInboundHandler {
             wire.session?.reset(stream: stream, code: NGHTTP2_CANCEL)
             wire.scheduleFlush()
             startWaiting()
+            closeIfDone()
         } else {
             waiting.removeAll { $0 === call }
         }
@@ -105,11 +106,12 @@ final class ClientConnection: ChannelInboundHandler {
 
     private func send(_ call: ClientCall, _ session: Session) {
         call.request = ReplyBody(call.message)
+        call.isRequestSent = false
         guard let stream = session.submitRequest(head(of: call)) else {
             // Every identifier of this connection is used up.
             waiting.prepend(call)
             leave()
-            wire.session?.terminate(code: NGHTTP2_NO_ERROR)
+            closeIfDone()
             return
         }
         call.stream = stream
@@ -139,6 +141,14 @@ final class ClientConnection: ChannelInboundHandler {
     private func end(_ call: ClientCall, _ outcome: Result<UnaryAnswer, Status>) {
         if let stream = call.stream { open[stream] = nil }
         core.ended(call, outcome)
+        closeIfDone()
+    }
+
+    /// A connection that takes no calls ends with the last one that it has.
+    private func closeIfDone() {
+        guard isLeaving, open.isEmpty, let session = wire.session else { return }
+        session.terminate(code: NGHTTP2_NO_ERROR)
+        wire.scheduleFlush()
     }
 
     /// Takes no new call, and hands back those that never left.
@@ -169,7 +179,7 @@ extension ClientConnection: SessionEvents {
 
     func headersReceived(stream: Int32, endsStream: Bool) {
         guard let call = open[stream] else { return }
-        call.response.blockEnded(endsStream: endsStream)
+        call.response.blockEnded()
         if endsStream { finish(call) }
     }
 

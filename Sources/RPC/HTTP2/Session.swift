@@ -282,7 +282,9 @@ final class Session {
     /// A frame cannot be sent, such as a header block that is too large: its stream has no answer.
     func frameNotSent(_ frame: UnsafePointer<nghttp2_frame>) {
         let header = unsafe frame.pointee.hd
-        guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue, role == .server else { return }
+        let isGone = unsafe nghttp2_session_get_stream_local_close(handle, header.stream_id) < 0
+        guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue, role == .server, !isGone
+        else { return }
         reset(stream: header.stream_id, code: NGHTTP2_INTERNAL_ERROR)
     }
 

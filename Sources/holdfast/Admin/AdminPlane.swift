@@ -66,8 +66,8 @@ final class AdminPlane: Sendable {
             do {
                 try await group.run()
             } catch {
-                logger.error("admin plane ended", metadata: ["error": "\(error)"])
-                announced.yield("\(error)")
+                logger.error("admin plane ended", metadata: ["error": "\(Self.reason(error))"])
+                announced.yield(Self.reason(error))
             }
             announced.finish()
         }
@@ -92,6 +92,11 @@ final class AdminPlane: Sendable {
                 hint: "choose another with --admin-port, or 0 for a free one",
             )
         }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return error.errnoCode == EADDRINUSE ? "somebody listens there already" : error.description
     }
 
     /// Answers what was asked, then closes.

@@ -9,7 +9,7 @@ struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Brings the database to what this version needs.",
         discussion: """
-            Safe to run again, and while servers of the version before are running. Each
+            Safe to run again, and while servers of the version before are running. Each \
             migration is one transaction.
 
             EXAMPLES
@@ -47,9 +47,7 @@ struct Migrate: AsyncParsableCommand {
         }
         let verb = dryRun ? "would apply" : "applied"
         for name in summary.applied { Terminal.writeLine("\(verb) \(name)") }
-        let had = summary.already == 1 ? "1 migration was" : "\(summary.already) migrations were"
-        Terminal.writeLine(
-            summary.applied.isEmpty ? "nothing to do: \(had) there already" : "\(had) there already"
-        )
+        let had = "\(counted(summary.already, "migration")) applied before"
+        Terminal.writeLine(summary.applied.isEmpty ? "nothing to do, \(had)" : had)
     }
 }

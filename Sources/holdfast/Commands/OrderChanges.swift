@@ -10,7 +10,8 @@ struct OrderCancel: AsyncParsableCommand {
         abstract: "Cancels an order or some of its units; their stock is available again.",
         discussion: """
             EXAMPLES
-              holdfast order cancel 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --reason 'customer call'
+              holdfast order cancel 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \\
+                --reason 'customer call'
               holdfast order cancel 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa 1=1 2=3
             """,
     )

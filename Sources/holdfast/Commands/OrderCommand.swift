@@ -10,8 +10,8 @@ struct OrderCommand: ParsableCommand {
         abstract: "Places, shows, cancels, ships and lists orders.",
         discussion: """
             EXAMPLES
-              holdfast order place 85123A@LDN-DC=2:2.55 --channel web --external-id W-1001 \
-            --currency GBP
+              holdfast order place 85123A@LDN-DC=2:2.55 --channel web \\
+                --external-id W-1001 --currency GBP
               holdfast order show --channel web --external-id W-1001
               holdfast order list --status confirmed --channel web
             """,

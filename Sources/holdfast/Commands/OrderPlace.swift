@@ -9,14 +9,15 @@ struct OrderPlace: AsyncParsableCommand {
         commandName: "place",
         abstract: "Places an order, from a reservation or from what is available.",
         discussion: """
-            A line's price is that of one unit, in the currency: 2.55 for GBP, 300 for JPY. With
+            A line's price is that of one unit, in the currency: 2.55 for GBP, 300 for JPY. With \
             --reservation the lines must sum up to exactly what it holds.
 
             EXAMPLES
-              holdfast order place 85123A@LDN-DC=2:2.55 71053@LDN-DC=1:3.39 --channel web \
-            --external-id W-1001 --currency GBP
-              holdfast order place 85123A@LDN-DC=2:2.55 --channel web --external-id W-1002 \
-            --currency GBP --reservation 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
+              holdfast order place 85123A@LDN-DC=2:2.55 84077@LDN-DC=1:3.39 \\
+                --channel web --external-id W-1001 --currency GBP
+              holdfast order place 85123A@LDN-DC=2:2.55 --channel web \\
+                --external-id W-1002 --currency GBP \\
+                --reservation 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
             """,
     )
 

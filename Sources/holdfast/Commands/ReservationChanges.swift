@@ -11,7 +11,7 @@ struct ReservationExtend: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast reservation extend 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --ttl 30m
-              holdfast reservation extend 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --ttl 2h --json
+              holdfast reservation extend 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --ttl 2h
             """,
     )
 
@@ -43,8 +43,8 @@ struct ReservationConfirm: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast reservation confirm 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
-              holdfast reservation confirm 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \
-            85123A@LDN-DC=1
+              holdfast reservation confirm 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \\
+                85123A@LDN-DC=1
               holdfast reservation confirm 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --reacquire
             """,
     )
@@ -84,8 +84,8 @@ struct ReservationRelease: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast reservation release 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
-              holdfast reservation release 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \
-            --reason 'cart emptied'
+              holdfast reservation release 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \\
+                --reason 'cart emptied'
             """,
     )
 

@@ -10,8 +10,8 @@ struct Reserve: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast reserve 85123A@LDN-DC=2
-              holdfast reserve 85123A@LDN-DC=2 71053@LDN-DC=1 --ttl 15m --owner cart-7 \
-            --channel web
+              holdfast reserve 85123A@LDN-DC=2 84077@LDN-DC=1 --ttl 15m --owner cart-7 \\
+                --channel web
               holdfast reserve 'BANK CHARGES@LDN-DC=1' --key cart-7 --json
             """,
     )

@@ -10,13 +10,13 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs the server.",
         discussion: """
-            Every setting can be a flag, a variable of the environment or a member of a JSON
-            file, in that order; `holdfast configuration` lists them all. SIGINT or SIGTERM lets
+            Every setting can be a flag, a variable of the environment or a member of a JSON \
+            file, in that order; `holdfast configuration` lists them all. SIGINT or SIGTERM lets \
             running calls finish; a second one ends the process at once with status 130.
 
             EXAMPLES
-              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \
-            --redis 127.0.0.1:6379
+              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
+                --redis 127.0.0.1:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
               holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
             """,

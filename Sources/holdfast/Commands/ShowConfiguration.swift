@@ -9,7 +9,7 @@ struct ShowConfiguration: AsyncParsableCommand {
         commandName: "configuration",
         abstract: "Lists every setting: value, origin, default and meaning.",
         discussion: """
-            Reads what `holdfast serve` with the same flags would read, and starts nothing.
+            Reads what `holdfast serve` with the same flags would read, and starts nothing. \
             Passwords are not shown. Flags come before the environment, that before the file.
 
             EXAMPLES

@@ -13,8 +13,8 @@ struct StockAdjust: AsyncParsableCommand {
 
             EXAMPLES
               holdfast stock adjust 85123A@LDN-DC=-3 --reason damage
-              holdfast stock adjust 85123A@LDN-DC=7 71053@LDN-DC=-1 --reason count \
-            --reference 'count sheet 12'
+              holdfast stock adjust 85123A@LDN-DC=7 84077@LDN-DC=-1 --reason count \\
+                --reference 'count sheet 12'
             """,
     )
 

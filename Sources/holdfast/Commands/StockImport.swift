@@ -11,9 +11,9 @@ struct StockImport: AsyncParsableCommand {
         commandName: "import",
         abstract: "Receives the stock that a CSV file lists.",
         discussion: """
-            The header names the columns, in any order: sku, node, quantity and, if units are to
-            be withheld, safety; others are passed over. The whole file is checked before
-            anything is sent. Importing the same file again changes nothing; after a failure,
+            The header names the columns, in any order: sku, node, quantity and, if units are to \
+            be withheld, safety; others are passed over. The whole file is checked before \
+            anything is sent. Importing the same file again changes nothing; after a failure, \
             import it again to complete it.
 
             EXAMPLES
@@ -76,7 +76,7 @@ struct StockImport: AsyncParsableCommand {
         } catch {
             var refusal = CommandError(
                 .invalid,
-                "\(file) has \(error.problems.count) wrong rows; nothing was sent",
+                "\(file): \(counted(error.problems.count, "problem")); nothing was sent",
             )
             refusal.violations = error.problems.prefix(Self.problemsShownMax)
                 .map { .init(field: "line \($0.line)", description: $0.why) }
@@ -108,10 +108,13 @@ struct StockImport: AsyncParsableCommand {
             Terminal.writeLine(JSONText.encoded(summary))
             return
         }
-        var text = "\(verb) \(summary.unitsReceived) units in \(summary.rowsReceived) rows"
-        if summary.safetySet > 0 { text += ", \(summary.safetySet) safety figures" }
+        let units = counted(summary.unitsReceived, "unit")
+        var text = "\(verb) \(units) in \(counted(summary.rowsReceived, "row"))"
+        if summary.safetySet > 0 {
+            text += ", \(counted(summary.safetySet, "safety figure"))"
+        }
         if summary.rowsWithoutUnits > 0 {
-            text += "; \(summary.rowsWithoutUnits) rows bring no units"
+            text += "; \(counted(summary.rowsWithoutUnits, "row")) without units"
         }
         Terminal.writeLine(text)
     }

@@ -13,7 +13,7 @@ struct StockReceive: AsyncParsableCommand {
 
             EXAMPLES
               holdfast stock receive 85123A@LDN-DC=120
-              holdfast stock receive 85123A@LDN-DC=120 71053@LDN-DC=40 --reference DN-1042
+              holdfast stock receive 85123A@LDN-DC=120 84077@LDN-DC=40 --reference DN-1042
               holdfast stock receive 85123A@LDN-DC=120 --key DN-1042 --json
             """,
     )

@@ -6,7 +6,7 @@ internal import Foundation
 internal import RPC
 
 /// What a command's exit status tells a script; `holdfast --help` documents the same list.
-enum ExitStatus: Int32, CaseIterable {
+enum CommandStatus: Int32, CaseIterable {
     case done = 0
     case failed = 1
     case invalid = 2
@@ -29,7 +29,7 @@ enum ExitStatus: Int32, CaseIterable {
 
 /// A command's failure, ready to be told.
 struct CommandError: Error, Equatable {
-    var exit: ExitStatus
+    var exit: CommandStatus
     var message: String
     /// The machine-readable reason of the server, such as `SOLD_OUT`.
     var reason: String?
@@ -46,7 +46,7 @@ struct CommandError: Error, Equatable {
         var description: String
     }
 
-    init(_ exit: ExitStatus, _ message: String, hint: String? = nil) {
+    init(_ exit: CommandStatus, _ message: String, hint: String? = nil) {
         self.exit = exit
         self.message = message
         self.hint = hint
@@ -75,7 +75,7 @@ struct CommandError: Error, Equatable {
         }
     }
 
-    private static func exit(for status: Status) -> ExitStatus {
+    private static func exit(for status: Status) -> CommandStatus {
         switch status.code {
         case .ok: .done
         case .invalidArgument, .outOfRange: .invalid

@@ -81,3 +81,8 @@ func printable(_ text: String) -> String {
     }
     return safe
 }
+
+/// A number with its noun, such as `1 row` and `2 rows`.
+func counted(_ number: some BinaryInteger, _ noun: String) -> String {
+    number == 1 ? "1 \(noun)" : "\(number) \(noun)s"
+}

@@ -28,7 +28,7 @@ enum Terminal {
             try handle.write(contentsOf: Data(text.utf8))
         } catch {
             // Whoever read us has gone, as `head` does; nobody is left to be told.
-            exit(ExitStatus.failed.rawValue)
+            exit(CommandStatus.failed.rawValue)
         }
     }
 }

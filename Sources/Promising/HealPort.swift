@@ -1,0 +1,73 @@
+// What healing the view needs: what the view has, and what the ledger has beyond it.
+
+package import Base
+package import Domain
+
+/// A pending hold that nobody ended in time: its server died, or could not tell.
+package struct OverdueHold: Sendable {
+    package var key: ID
+    package var positions: [PositionID]
+
+    package init(key: ID, positions: [PositionID]) {
+        self.key = key
+        self.positions = positions
+    }
+}
+
+/// The view, as the healer reads it.
+package protocol ViewPort: GatePort {
+    /// The open epoch and the version of each position's view; none where it is not loaded.
+    func viewVersions(
+        _ positions: [PositionID]
+    ) async throws(Failure) -> (epoch: Int64, versions: [PositionID: Int64])
+
+    /// Pending holds past their deadline, by the clock of Redis.
+    func overdueHolds() async throws(Failure) -> [OverdueHold]
+}
+
+/// The ledger, as the healer reads it.
+package protocol LedgerRowsPort: Sendable {
+    /// Rows beyond the given versions, to be replayed.
+    func rows(beyond versions: [PositionID: Int64]) async throws(Failure) -> [ViewRow]
+}
+
+/// Brings the view up to the ledger, by replaying rows: never by writing a figure, which would race
+/// with the commits of a hot position for ever.
+package struct Healing<View: ViewPort, Rows: LedgerRowsPort> {
+    private let view: View
+    private let rows: Rows
+
+    package init(view: View, rows: Rows) {
+        self.view = view
+        self.rows = rows
+    }
+
+    /// Replays what the view of these positions lacks; returns how many rows that were.
+    @discardableResult
+    package func heal(_ positions: [PositionID]) async throws(Failure) -> Int {
+        try await replay(positions, ending: [])
+    }
+
+    /// Ends pending holds that are overdue, after what they may have committed is in the view;
+    /// returns how many there were.
+    ///
+    /// A marker sends a late retry of their keys to Postgres.
+    package func healOverdue() async throws(Failure) -> Int {
+        let overdue = try await view.overdueHolds()
+        if overdue.isEmpty { return 0 }
+        let positions = Array(Set(overdue.lazy.flatMap(\.positions)))
+        try await replay(positions, ending: overdue.map { ($0.key, .committed) })
+        return overdue.count
+    }
+
+    @discardableResult
+    private func replay(
+        _ positions: [PositionID],
+        ending: [(key: ID, end: PendingEnd)],
+    ) async throws(Failure) -> Int {
+        let known = try await view.viewVersions(positions)
+        let missing = try await rows.rows(beyond: known.versions)
+        await view.settle(Settlement(epoch: known.epoch, rows: missing), ending: ending)
+        return missing.count
+    }
+}
