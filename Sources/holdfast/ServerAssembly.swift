@@ -63,8 +63,18 @@ struct ServerAssembly {
             connections: configuration.postgresConnections,
             writers: 1,
             applicationName: "holdfast \(configuration.serverName)",
+            writerSettings: planSettings,
+            poolSettings: planSettings,
         )
     }
+
+    /// Every statement finds its rows by key. A plan that was made while a table was small, or by
+    /// statistics of yesterday, must not stay with a scan of all of it.
+    private static let planSettings = [
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "jit": "off",
+    ]
 
     /// The database must have exactly the schema that this binary knows.
     private static func demandSchema(_ postgres: PostgresClient, logger: Logger) async throws {

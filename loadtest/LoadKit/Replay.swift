@@ -195,6 +195,7 @@ package enum Replay {
         report.oddities = played.oddities + state.oddities
         report.retries = played.retries
         report.refusals = played.refusals
+        report.slowest = played.slowest
         report.calls = played.calls
         return report
     }

@@ -28,6 +28,8 @@ package struct ReplayReport: Hashable, Sendable, Codable {
     package var retries: [String: Int] = [:]
     /// The server's words for the first refusal of each reason.
     package var refusals: [String: String] = [:]
+    /// Seconds until the answer of the slowest call of each method, attempts made again included.
+    package var slowest: [String: Double] = [:]
     package var calls = 0
     package var seconds = 0.0
 

@@ -27,6 +27,10 @@ extension ReplayReport {
         for (reason, count) in retries.sorted(by: { $0.key < $1.key }) {
             lines.append(Self.columns("  repeated: \(reason)", ["\(count)"]))
         }
+        for (method, seconds) in slowest.sorted(by: { $0.key < $1.key }) {
+            let name = method.split(separator: "/").last ?? ""
+            lines.append(Self.columns("  slowest \(name), s", [Self.decimal(seconds)]))
+        }
         lines.append(Self.columns("seconds", [Self.decimal(seconds)]))
         lines.append(
             Self.columns("orders/s", [Self.decimal(Double(ordersPlaced) / max(seconds, 0.001))])

@@ -156,10 +156,13 @@ extension Player {
         worker: Int,
     ) async throws(ReplayFailure) -> CallOutcome<Answer> {
         callCount += 1
+        let start = ContinuousClock.now
         let outcome: CallOutcome<Answer> =
             try await calls.ask(method, request, lane: worker) { reason in
                 retries[reason, default: 0] += 1
             }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        slowest[method] = max(slowest[method] ?? 0, seconds)
         if case .refused(let reason, let message) = outcome, refusals[reason] == nil {
             refusals[reason] = message
         }

@@ -25,6 +25,8 @@ struct Played: Sendable {
     var retries: [String: Int]
     /// The server's words for the first refusal of each reason.
     var refusals: [String: String]
+    /// Seconds until the answer of the slowest call of each method, attempts made again included.
+    var slowest: [String: Double]
     var orders: Int
     var calls: Int
 }
@@ -49,6 +51,7 @@ actor Player {
     var orderIDs: [String: String] = [:]
     var retries: [String: Int] = [:]
     var refusals: [String: String] = [:]
+    var slowest: [String: Double] = [:]
     var orders = 0
     var callCount = 0
     var progress = ReplayProgress()
@@ -94,6 +97,7 @@ actor Player {
             oddities: tally.oddities,
             retries: retries,
             refusals: refusals,
+            slowest: slowest,
             orders: orders,
             calls: callCount,
         )
