@@ -60,6 +60,9 @@ final class Load: Sendable {
     /// Attempts that have been answered so far.
     var answered: Int { progress.withLock { $0 } }
 
+    /// Notes an attempt that was made past `run`.
+    func count() { progress.withLock { $0 += 1 } }
+
     /// Waits until so many attempts have been answered.
     func reaches(_ count: Int) async throws {
         for _ in 0..<6_000 {
@@ -120,7 +123,7 @@ final class Load: Sendable {
             } catch let status as Status where status.isTemporary {
                 record.unanswered += 1
             }
-            progress.withLock { $0 += 1 }
+            self.count()
         }
         return record
     }

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import grpc
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from grpc_tools import protoc
 
 
@@ -21,14 +21,18 @@ def load_protocols(folder, out):
         "holdfast/v1/orders.proto", "holdfast/v1/reservations.proto",
     ]
     well_known = os.path.join(os.path.dirname(protoc.__file__), "_proto")
+    target = os.path.join(out, "descriptors")
     code = protoc.main(
-        ["protoc", f"-I{folder}", f"-I{well_known}", f"--python_out={out}"] + files
+        ["protoc", f"-I{folder}", f"-I{well_known}", "--include_imports",
+         f"--descriptor_set_out={target}"] + files
     )
     if code != 0:
         sys.exit(f"protoc ended with {code}")
-    sys.path.insert(0, out)
-    for name in files:
-        __import__(name[:-6].replace("/", ".") + "_pb2")
+    pool = descriptor_pool.DescriptorPool()
+    with open(target, "rb") as file:
+        for entry in descriptor_pb2.FileDescriptorSet.FromString(file.read()).file:
+            pool.Add(entry)
+    return pool
 
 
 def expand(value, names):
@@ -58,10 +62,10 @@ def look_up(answer, path):
 
 
 class Runner:
-    def __init__(self, address, names):
+    def __init__(self, pool, address, names):
         self.channel = grpc.insecure_channel(address)
         self.names = names
-        self.pool = descriptor_pool.Default()
+        self.pool = pool
         self.problems = []
         self.steps = 0
 
@@ -132,8 +136,7 @@ class Runner:
 def main():
     protocols, address, cases, run = sys.argv[1:5]
     with tempfile.TemporaryDirectory() as out, open(cases, encoding="utf-8") as file:
-        load_protocols(protocols, out)
-        runner = Runner(address, {"run": run})
+        runner = Runner(load_protocols(protocols, out), address, {"run": run})
         for case in json.load(file):
             for step in case["steps"]:
                 runner.run(case["name"], step)
