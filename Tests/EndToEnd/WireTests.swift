@@ -13,7 +13,8 @@ struct RawCall: Sendable, CustomTestStringConvertible {
     var path = Path.reservation("Reserve")
     var headers = ["content-type: application/grpc", "te: trailers"]
     var body: [UInt8]
-    /// `grpc-status` or, where it says so, `http/2` with the status of HTTP.
+    /// `grpc-status` or, where it says so, the line of HTTP;
+    /// with `or reset` the stream may also end at once, `*` is any refusal.
     var expected: String
 
     /// What a client of gRPC would send, with its five bytes in front.
@@ -43,7 +44,7 @@ struct RawCall: Sendable, CustomTestStringConvertible {
         RawCall(
             testDescription: "a message that says it is compressed",
             body: [1] + whole.dropFirst(),
-            expected: "12"
+            expected: "13"
         ),
         RawCall(
             testDescription: "a message that says it is huge",
@@ -60,7 +61,7 @@ struct RawCall: Sendable, CustomTestStringConvertible {
             testDescription: "a time to live that is over",
             headers: ["content-type: application/grpc", "te: trailers", "grpc-timeout: 0n"],
             body: whole,
-            expected: "4"
+            expected: "4 or reset"
         ),
         RawCall(
             testDescription: "a time to live that is nonsense",
@@ -68,12 +69,17 @@ struct RawCall: Sendable, CustomTestStringConvertible {
             body: whole,
             expected: "*"
         ),
-        RawCall(testDescription: "no path of a method", path: "/", body: whole, expected: "12"),
+        RawCall(
+            testDescription: "no path of a method",
+            path: "/",
+            body: whole,
+            expected: "12 or reset"
+        ),
         RawCall(
             testDescription: "a path without a service",
             path: "//Reserve",
             body: whole,
-            expected: "12"
+            expected: "12 or reset"
         ),
     ]
 }
@@ -109,6 +115,10 @@ struct RawCall: Sendable, CustomTestStringConvertible {
         let status = ended.output.firstMatch(of: /grpc-status: (\d+)/).map { String($0.1) }
         if raw.expected.hasPrefix("HTTP") {
             #expect(ended.output.hasPrefix(raw.expected), "\(ended)")
+        } else if raw.expected.hasSuffix(" or reset") {
+            // Answered before the body came: curl 7.88 reports the reset that follows (92) and
+            // drops the answer.
+            #expect(status.map { raw.expected.hasPrefix("\($0) ") } ?? (ended.status == 92))
         } else if raw.expected == "*" {
             #expect(status != "0", "\(ended)")
         } else {
