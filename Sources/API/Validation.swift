@@ -36,14 +36,17 @@ package struct Validator {
 
     // MARK: Texts
 
-    /// A SKU, node or channel: 1 to 64 bytes.
+    /// A SKU, node or channel: 1 to 64 characters of printable ASCII.
+    ///
+    /// Two spellings of one accented letter would be one name here and two in the database.
     package mutating func name(_ text: String, _ field: @autoclosure () -> String) {
         self.text(text, 1...Limits.nameBytesMax, field)
+        if !text.utf8.allSatisfy({ $0 < 0x80 }) { fail(field(), "must be ASCII") }
     }
 
     /// Like `name`, or empty.
     package mutating func optionalName(_ text: String, _ field: @autoclosure () -> String) {
-        self.text(text, 0...Limits.nameBytesMax, field)
+        if !text.isEmpty { name(text, field()) }
     }
 
     /// An idempotency key, external id or the like: 1 to 128 bytes.

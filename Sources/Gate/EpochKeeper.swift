@@ -70,7 +70,7 @@ package actor EpochKeeper<Authority: EpochAuthority> {
                 reopenings += 1
                 logger.notice("opened the gate", metadata: ["epoch": "\(opened.epoch)"])
                 let steps = self.steps
-                Task { await steps.unlinkOthers(than: opened.epoch) }
+                Task { await steps.unlink(before: opened.epoch) }
             }
             return .success(adopt(opened))
         } catch {
@@ -122,9 +122,11 @@ struct RedisSteps: EpochSteps {
         }
     }
 
-    /// Frees the memory of all epochs but one; what it does not reach, the next opening will.
-    func unlinkOthers(than epoch: Int64) async {
-        let kept = GateKeys.prefix(epoch: epoch)
+    /// Frees the memory of all epochs before this one; what it does not reach, the next opening
+    /// will.
+    ///
+    /// Never touches a later epoch: by now somebody may have opened one.
+    func unlink(before epoch: Int64) async {
         var cursor = "0"
         repeat {
             let scan = RedisCommand(
@@ -138,7 +140,8 @@ struct RedisSteps: EpochSteps {
             guard case .array(let parts)? = try? await send(scan), parts.count == 2,
                 case .array(let keys) = parts[1]
             else { return }
-            let old = keys.compactMap(\.text).filter { !$0.hasPrefix(kept) }
+            let old = keys.compactMap(\.text)
+                .filter { key in GateKeys.epoch(of: key).map { $0 < epoch } ?? false }
             if !old.isEmpty {
                 var unlink = RedisCommand("UNLINK")
                 for key in old { unlink.append(key) }

@@ -38,6 +38,13 @@ package enum GateKeys {
     /// What all keys of an epoch begin with.
     package static func prefix(epoch: Int64) -> String { "\(shard):\(epoch):" }
 
+    /// The epoch that a key belongs to; nil for the epoch key itself and for strangers.
+    package static func epoch(of key: String) -> Int64? {
+        let parts = key.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == shard else { return nil }
+        return Int64(parts[1])
+    }
+
     /// The hash of pending entries.
     package static func pending(epoch: Int64) -> String { "\(prefix(epoch: epoch))q" }
 

@@ -3,6 +3,7 @@
 // script's text.
 
 package import Base
+package import Domain
 package import Logging
 package import Loop
 internal import NIOCore
@@ -79,6 +80,10 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private var isOpening = false
     private var isFlushScheduled = false
     private var isRetryScheduled = false
+    private var flights = 0
+    /// Openings that failed, or led back to an epoch that is closed, in a row.
+    private var failedOpenings = 0
+    private var gaps: Set<PositionID> = []
 
     package private(set) var counters = GateCounters()
 
@@ -134,6 +139,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
 
     package func load(_ positions: [LoadedPosition], epoch: Int64) async throws(Failure) {
         loop.eventLoop.preconditionInEventLoop()
+        if positions.isEmpty { return }
         await withCheckedContinuation { continuation in
             loads.append(
                 WaitingLoad(positions: positions, epoch: epoch, continuation: continuation)
@@ -148,30 +154,15 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     ) async {
         loop.eventLoop.preconditionInEventLoop()
         if settlement.rows.isEmpty && ending.isEmpty { return }
-        if !isOpen {
-            // Committed is committed: its caller need not wait for a view that is away.
-            post(settlement, ending: ending)
-            return
-        }
         await withCheckedContinuation { continuation in
-            settlements.append(
-                WaitingSettlement(
-                    settlement: settlement,
-                    ending: ending,
-                    continuation: continuation,
-                )
-            )
-            scheduleFlush()
+            enqueue(settlement, ending, continuation)
         }
     }
 
     package func post(_ settlement: Settlement, ending: [(key: ID, end: PendingEnd)]) {
         loop.eventLoop.preconditionInEventLoop()
         if settlement.rows.isEmpty && ending.isEmpty { return }
-        settlements.append(
-            WaitingSettlement(settlement: settlement, ending: ending, continuation: nil)
-        )
-        scheduleFlush()
+        enqueue(settlement, ending, nil)
     }
 
     package func epochMoved(to epoch: Int64) {
@@ -180,7 +171,65 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         close(open)
     }
 
+    /// Positions whose view was seen to lack a version since the last call.
+    package func takeGaps() -> [PositionID] {
+        loop.eventLoop.preconditionInEventLoop()
+        defer { gaps.removeAll() }
+        return Array(gaps)
+    }
+
+    /// Waits until what was posted has been settled, or the gate is away; at most a second.
+    package func drain() async {
+        loop.eventLoop.preconditionInEventLoop()
+        for _ in 0..<100 where isOpen && (flights > 0 || !settlements.isEmpty) {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     // MARK: Sending
+
+    /// Adds a settlement; a large one becomes several, in order, the ends of holds last.
+    private func enqueue(
+        _ settlement: Settlement,
+        _ ending: [(key: ID, end: PendingEnd)],
+        _ continuation: CheckedContinuation<Void, Never>?,
+    ) {
+        var rows = settlement.rows[...]
+        while rows.count > limits.callSizeMax {
+            settlements.append(
+                WaitingSettlement(
+                    settlement: Settlement(
+                        epoch: settlement.epoch,
+                        rows: Array(rows.prefix(limits.callSizeMax)),
+                    ),
+                    ending: [],
+                    continuation: nil,
+                )
+            )
+            rows = rows.dropFirst(limits.callSizeMax)
+        }
+        settlements.append(
+            WaitingSettlement(
+                settlement: Settlement(epoch: settlement.epoch, rows: Array(rows)),
+                ending: ending,
+                continuation: continuation,
+            )
+        )
+        if !isOpen { stopWaiting() }
+        scheduleFlush()
+    }
+
+    /// Committed is committed: nobody waits for a gate that is away, and what is too much for the
+    /// queue is dropped.
+    ///
+    /// It is healed: rows by the next gap or refusal, holds when they are overdue.
+    private func stopWaiting() {
+        for index in settlements.indices {
+            settlements[index].continuation?.resume()
+            settlements[index].continuation = nil
+        }
+        settlements.removeFirst(max(0, settlements.count - limits.settlementsMax))
+    }
 
     private func scheduleFlush() {
         if isFlushScheduled { return }
@@ -196,6 +245,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             if isRetryScheduled { return }
             guard let epoch else {
                 findEpoch()
+                // Comes back while the opening takes its time, for admissions that wait too long.
+                scheduleRetry()
                 return
             }
             if let newer = settlements.first(where: { $0.settlement.epoch > epoch.number }) {
@@ -246,6 +297,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private func send(_ flight: Flight) {
         if flight.call.size == 0 { return }
         counters.calls += 1
+        flights += 1
         redis.send(flight.call.command(flight.epoch, pendingMs: limits.pendingMs)) { outcome in
             self.landed(flight, outcome)
         }
@@ -254,6 +306,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     // MARK: Replies
 
     private func landed(_ flight: Flight, _ outcome: Result<RedisReply, RedisError>) {
+        flights -= 1
         switch outcome {
         case .success(.bytes(let bytes)):
             answer(flight, bytes)
@@ -281,14 +334,16 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private func answer(_ flight: Flight, _ bytes: [UInt8]) {
-        guard let answers = ScriptReply.answers(bytes, epoch: flight.epoch.number),
-            answers.count == flight.admissions.count
+        guard let reply = ScriptReply(bytes, epoch: flight.epoch.number),
+            reply.answers.count == flight.admissions.count
         else {
             invariantBroken("the gate's script answered \(bytes.count) bytes of nonsense")
         }
+        gaps.formUnion(reply.gaps)
+        failedOpenings = 0
         for waiting in flight.settlements { waiting.continuation?.resume() }
         for waiting in flight.loads { waiting.continuation.resume() }
-        for (waiting, answer) in zip(flight.admissions, answers) {
+        for (waiting, answer) in zip(flight.admissions, reply.answers) {
             switch answer {
             case .admitted: counters.admitted += 1
             case .refused: counters.refused += 1
@@ -299,19 +354,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
-        for waiting in flight.settlements { waiting.continuation?.resume() }
-        settlements.insert(
-            contentsOf: flight.settlements.map { waiting in
-                var waiting = waiting
-                waiting.continuation = nil
-                return waiting
-            },
-            at: 0,
-        )
-        // What is dropped here is healed: rows by the next refusal, holds when they are overdue.
-        let excess = max(0, settlements.count - limits.settlementsMax)
-        for waiting in settlements.prefix(excess) { waiting.continuation?.resume() }
-        settlements.removeFirst(excess)
+        settlements.insert(contentsOf: flight.settlements, at: 0)
+        stopWaiting()
         loads.insert(contentsOf: flight.loads, at: 0)
         if admissionsToo { admissions.insert(contentsOf: flight.admissions, at: 0) }
     }
@@ -320,7 +364,9 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         if isRetryScheduled { return }
         isRetryScheduled = true
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        loop.eventLoop.scheduleTask(in: .milliseconds(limits.retryMs)) {
+        // Each opening takes the lock that all commits share: not too often.
+        let pause = min(limits.retryMs << min(failedOpenings, 6), limits.admissionWaitMs)
+        loop.eventLoop.scheduleTask(in: .milliseconds(pause)) {
             bound.value.isRetryScheduled = false
             bound.value.scheduleFlush()
         }
@@ -345,6 +391,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         counters.closures += 1
         closedEpoch = epoch.number
         self.epoch = nil
+        stopWaiting()
     }
 
     private func findEpoch() {
@@ -369,8 +416,15 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         switch outcome {
         case .success(let found):
             epoch = found
-            scheduleFlush()
+            if found.number > closedEpoch ?? 0 {
+                scheduleFlush()
+            } else {
+                // It answered there, but not on this loop's connection.
+                failedOpenings += 1
+                scheduleRetry()
+            }
         case .failure:
+            failedOpenings += 1
             scheduleRetry()
         }
     }

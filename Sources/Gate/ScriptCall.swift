@@ -1,7 +1,7 @@
 // One call of the script: what it carries, packed as gate.lua states, and what its reply says.
 
 package import Base
-internal import Domain
+package import Domain
 package import Promising
 internal import Redis
 
@@ -77,15 +77,20 @@ package struct ScriptCall {
     }
 }
 
-/// What the script says to the admissions of one call, in their order.
-package enum ScriptReply {
+/// What the script says to one call.
+package struct ScriptReply {
+    /// To the admissions, in their order.
+    package private(set) var answers: [AdmissionAnswer] = []
+    /// Positions whose view lacks a version before others that it has.
+    package private(set) var gaps: [PositionID] = []
+
     /// Reads the records of a reply; nil when the bytes are not what gate.lua promises.
-    package static func answers(_ bytes: [UInt8], epoch: Int64) -> [AdmissionAnswer]? {
-        var answers: [AdmissionAnswer] = []
+    package init?(_ bytes: [UInt8], epoch: Int64) {
         var at = 0
         while at < bytes.count {
             switch bytes[at] {
-            case UInt8(ascii: "a"), UInt8(ascii: "s"): answers.append(.admitted(epoch: epoch))
+            case UInt8(ascii: "a"): answers.append(.admitted(epoch: epoch, isShared: false))
+            case UInt8(ascii: "s"): answers.append(.admitted(epoch: epoch, isShared: true))
             case UInt8(ascii: "k"): answers.append(.known(epoch: epoch))
             case UInt8(ascii: "m"): answers.append(.missing(epoch: epoch))
             case UInt8(ascii: "r"):
@@ -94,16 +99,19 @@ package enum ScriptReply {
                     .refused(
                         epoch: epoch,
                         line: Int(bytes[at + 1]) | Int(bytes[at + 2]) << 8,
-                        free: int64(bytes[(at + 3)...]),
-                        pending: int64(bytes[(at + 11)...]),
+                        free: Self.int64(bytes[(at + 3)...]),
+                        pending: Self.int64(bytes[(at + 11)...]),
                     )
                 )
                 at += 18
+            case UInt8(ascii: "g"):
+                guard at + 8 < bytes.count else { return nil }
+                gaps.append(Self.int64(bytes[(at + 1)...]))
+                at += 8
             default: return nil
             }
             at += 1
         }
-        return answers
     }
 
     private static func int64(_ bytes: ArraySlice<UInt8>) -> Int64 {

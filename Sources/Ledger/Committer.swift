@@ -34,8 +34,11 @@ package final class Committer: Sendable {
 
     private let postgres: PostgresClient
     private let requestsMax: Int
-    /// How often a batch whose outcome is unknown, or that lost a race, is sent again.
-    private let attemptsMax = 20
+    /// How often a batch whose outcome is unknown, or that lost a race, is sent again: together
+    /// about as long as the longest deadline.
+    private let attemptsMax = 6
+    /// Lines of one batch: bounds how long it holds its positions.
+    static let linesMax = 2_000
     private let state = Mutex(State())
     private let logger: Logger
 
@@ -63,8 +66,11 @@ package final class Committer: Sendable {
         var batch: [Chunk] = []
         var keys: Set<ID> = []
         var count = 0
+        var lines = 0
         while let chunk = state.waiting.first {
+            lines += chunk.requests.reduce(0) { $0 + $1.lines.count }
             if let first = batch.first {
+                if lines > Self.linesMax { break }
                 if chunk.requests[0].epoch != first.requests[0].epoch { break }
                 if count + chunk.requests.count > requestsMax { break }
                 if chunk.requests.contains(where: { keys.contains($0.key) }) { break }
@@ -78,7 +84,7 @@ package final class Committer: Sendable {
         return batch
     }
 
-    private func commit(_ chunks: [Chunk], attempt: Int) {
+    private func commit(_ chunks: [Chunk], attempt: Int, isUnknown: Bool = false) {
         let batch = CommitBatch(requests: chunks.flatMap(\.requests))
         postgres.submit(SQL.commitBatch, batch.parameters(), lane: .writer(0)) { result in
             switch result {
@@ -86,21 +92,32 @@ package final class Committer: Sendable {
                 self.deliver(chunks, batch.reply(rows))
                 self.goOn()
             case .failure(let error):
-                self.failed(chunks, error, attempt: attempt)
+                self.failed(
+                    chunks,
+                    error,
+                    attempt: attempt,
+                    isUnknown: isUnknown || error.outcomeUnknown
+                )
             }
         }
     }
 
-    private func failed(_ chunks: [Chunk], _ error: PostgresError, attempt: Int) {
+    /// `isUnknown`: this attempt or one before it may have committed.
+    private func failed(
+        _ chunks: [Chunk],
+        _ error: PostgresError,
+        attempt: Int,
+        isUnknown: Bool,
+    ) {
         let mayRepeat = error.outcomeUnknown || error.isRetryable
         if mayRepeat && attempt < attemptsMax && error.kind != .shutDown {
             // Unknown or lost a race: the same batch again, its keys make that harmless.
             state.withLock { $0.counters.retries += 1 }
-            commit(chunks, attempt: attempt + 1)
+            commit(chunks, attempt: attempt + 1, isUnknown: isUnknown)
             return
         }
         logger.error("a batch failed", metadata: ["error": "\(error)"])
-        if chunks.count > 1 && !mayRepeat {
+        if chunks.count > 1 && !mayRepeat && !isUnknown {
             // One bad request never fails its neighbours: every chunk by itself.
             for chunk in chunks.reversed() {
                 state.withLock { $0.waiting.prepend(chunk) }
@@ -108,7 +125,8 @@ package final class Committer: Sendable {
             commitAlone()
             return
         }
-        for chunk in chunks { chunk.reply(.failure(error)) }
+        let last = PostgresError(error.kind, error.message, outcomeUnknown: isUnknown)
+        for chunk in chunks { chunk.reply(.failure(last)) }
         goOn()
     }
 

@@ -109,12 +109,15 @@ package struct EpochStore: EpochAuthority {
     }
 
     private func endBlockers(of pid: Int32) async {
-        do throws(PostgresError) {
-            let ended = try await postgres.execute(SQL.endBlockers, [.int4(pid)])
-            if ended.count > 0 {
+        // On a connection of its own: those of the pool may be waiting for the same lock.
+        do {
+            let ended = try await postgres.withSession { session in
+                try await session.execute(SQL.endBlockers, [.int4(pid)]).count
+            }
+            if ended > 0 {
                 logger.warning(
                     "ended sessions that kept the gate closed",
-                    metadata: ["count": "\(ended.count)"],
+                    metadata: ["count": "\(ended)"],
                 )
             }
         } catch {

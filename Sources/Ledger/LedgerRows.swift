@@ -7,6 +7,8 @@ package import Promising
 /// The ledger as the healer reads it.
 package struct LedgerRows: LedgerRowsPort {
     private let postgres: PostgresClient
+    /// The limit in rows_beyond.sql.
+    private static let rowsMax = 10_000
 
     package init(postgres: PostgresClient) {
         self.postgres = postgres
@@ -14,15 +16,15 @@ package struct LedgerRows: LedgerRowsPort {
 
     package func rows(
         beyond versions: [PositionID: Int64]
-    ) async throws(Failure) -> [ViewRow] {
-        if versions.isEmpty { return [] }
+    ) async throws(Failure) -> (rows: [ViewRow], isAll: Bool) {
+        if versions.isEmpty { return ([], true) }
         let positions = versions.sorted { $0.key < $1.key }
         do throws(PostgresError) {
             let rows = try await postgres.execute(
                 SQL.rowsBeyond,
                 [.int8s(positions.map(\.key)), .int8s(positions.map(\.value))],
             )
-            return rows.map { row in
+            let replayed = rows.map { row in
                 ViewRow(
                     position: row.int8(0),
                     version: row.int8(1),
@@ -35,6 +37,7 @@ package struct LedgerRows: LedgerRowsPort {
                         },
                 )
             }
+            return (replayed, rows.count < Self.rowsMax)
         } catch {
             throw error.failure
         }

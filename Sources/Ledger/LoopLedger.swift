@@ -103,11 +103,14 @@ package final class LoopLedger: ReservationLedgerPort {
         while let first = rest.first {
             var chunk: [WaitingCommit] = []
             var keys: Set<ID> = []
+            var lines = 0
             while let next = rest.first, chunk.count < requestsMax,
+                lines < Committer.linesMax,
                 next.request.epoch == first.request.epoch,
                 keys.insert(next.request.key).inserted
             {
                 chunk.append(next)
+                lines += next.request.lines.count
                 rest = rest.dropFirst()
             }
             submit(chunk)
@@ -134,7 +137,7 @@ package final class LoopLedger: ReservationLedgerPort {
             if !error.outcomeUnknown, let epoch = chunk.first?.request.epoch {
                 settle(
                     Settlement(epoch: epoch, rows: []),
-                    chunk.map { ($0.request.key, .dropped) },
+                    chunk.filter { !$0.request.sharesHold }.map { ($0.request.key, .dropped) },
                 )
             }
             for waiting in chunk {
@@ -158,7 +161,8 @@ package final class LoopLedger: ReservationLedgerPort {
             case .committed:
                 for line in waiting.request.lines { touched.insert(line.position) }
                 ending.append((waiting.request.key, .committed))
-            case .keyReused, .refused: ending.append((waiting.request.key, .dropped))
+            case .keyReused, .refused:
+                if !waiting.request.sharesHold { ending.append((waiting.request.key, .dropped)) }
             case .epochMoved: continue
             }
         }

@@ -19,8 +19,10 @@ struct CommandReply: Sendable {
     var position: PositionID
     var units: Int64
     var settlement: Settlement
-    /// The reservation as the command left it, when it was done.
+    /// The reservation as the command left it.
     var reservation: Reservation?
+    /// The reservation's own line at `position`.
+    var short: ReservationLine?
 
     func outcome(
         of command: ReservationCommand,
@@ -41,12 +43,13 @@ struct CommandReply: Sendable {
             return .refused(.wrongState(kind: .reservation, id: id, state: state.name))
         case 5: return .refused(.reservationExpired(id: command.id))
         case 6:
-            let wanted = command.lines.isEmpty ? nil : command.lines[line]
             return .refused(
                 .soldOut(
-                    line: line,
-                    key: wanted?.key ?? PositionKey(sku: "", node: ""),
-                    requested: wanted?.quantity ?? 0,
+                    line: command.lines.isEmpty ? -1 : line,
+                    key: short?.key ?? PositionKey(sku: "", node: ""),
+                    requested: command.lines.isEmpty
+                        ? short.map { $0.quantity - $0.confirmed } ?? 0
+                        : command.lines[line].quantity,
                     available: max(0, units),
                 )
             )
@@ -210,6 +213,7 @@ struct ReservationQueries: Sendable {
                         units: row.int8s(4)[index],
                         settlement: Settlement(epoch: row.int8(0), rows: rows),
                         reservation: results[index + 1].first?.reservation(),
+                        short: results[index + 1].first?.line(at: row.int8s(3)[index]),
                     )
                 )
             }
@@ -288,6 +292,11 @@ extension PostgresResult {
 }
 
 extension PostgresRow {
+    /// The line of a row of reservation.sql that is about a position.
+    func line(at position: PositionID) -> ReservationLine? {
+        int8s(13).firstIndex(of: position).map { reservation().lines[$0] }
+    }
+
     /// A row of reservation.sql.
     func reservation() -> Reservation {
         guard let state = ReservationState(rawValue: int2(1)) else {

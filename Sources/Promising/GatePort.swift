@@ -30,7 +30,8 @@ package struct Admission: Sendable {
 /// What the gate says to an admission.
 package enum AdmissionAnswer: Sendable {
     /// Its units are held in the view of that epoch (or were already, by the same key).
-    case admitted(epoch: Int64)
+    /// A shared hold belongs to another attempt, which will end it.
+    case admitted(epoch: Int64, isShared: Bool)
     /// The key may be committed already: the answer is in Postgres.
     case known(epoch: Int64)
     /// Some of its positions are not in the view yet.

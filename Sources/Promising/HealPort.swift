@@ -21,14 +21,19 @@ package protocol ViewPort: GatePort {
         _ positions: [PositionID]
     ) async throws(Failure) -> (epoch: Int64, versions: [PositionID: Int64])
 
+    /// Positions whose view was seen to lack a version since the last call.
+    func takeGaps() -> [PositionID]
+
     /// Pending holds past their deadline, by the clock of Redis.
     func overdueHolds() async throws(Failure) -> [OverdueHold]
 }
 
 /// The ledger, as the healer reads it.
 package protocol LedgerRowsPort: Sendable {
-    /// Rows beyond the given versions, to be replayed.
-    func rows(beyond versions: [PositionID: Int64]) async throws(Failure) -> [ViewRow]
+    /// Rows beyond the given versions, to be replayed; `isAll` is false when there are more.
+    func rows(
+        beyond versions: [PositionID: Int64]
+    ) async throws(Failure) -> (rows: [ViewRow], isAll: Bool)
 }
 
 /// Brings the view up to the ledger, by replaying rows: never by writing a figure, which would race
@@ -46,6 +51,12 @@ package struct Healing<View: ViewPort, Rows: LedgerRowsPort> {
     @discardableResult
     package func heal(_ positions: [PositionID]) async throws(Failure) -> Int {
         try await replay(positions, ending: [])
+    }
+
+    /// Replays what the view lacks where a settlement showed a gap; returns how many rows.
+    package func healGaps() async throws(Failure) -> Int {
+        let gaps = view.takeGaps()
+        return gaps.isEmpty ? 0 : try await heal(gaps)
     }
 
     /// Ends pending holds that are overdue, after what they may have committed is in the view;
@@ -67,7 +78,11 @@ package struct Healing<View: ViewPort, Rows: LedgerRowsPort> {
     ) async throws(Failure) -> Int {
         let known = try await view.viewVersions(positions)
         let missing = try await rows.rows(beyond: known.versions)
-        await view.settle(Settlement(epoch: known.epoch, rows: missing), ending: ending)
-        return missing.count
+        // A hold must not end before the rows that may cover it are in the view.
+        await view.settle(
+            Settlement(epoch: known.epoch, rows: missing.rows),
+            ending: missing.isAll ? ending : [],
+        )
+        return missing.rows.count
     }
 }

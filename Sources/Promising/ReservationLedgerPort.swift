@@ -17,6 +17,8 @@ package struct CommitRequest: Sendable {
     package var origin: Origin
     /// The epoch that it was admitted in.
     package var epoch: Int64
+    /// True when the pending hold is another attempt's, which will end it.
+    package var sharesHold: Bool
 
     package init(
         key: ID,
@@ -27,6 +29,7 @@ package struct CommitRequest: Sendable {
         channel: String,
         origin: Origin,
         epoch: Int64,
+        sharesHold: Bool = false,
     ) {
         self.key = key
         self.fingerprint = fingerprint
@@ -36,6 +39,7 @@ package struct CommitRequest: Sendable {
         self.channel = channel
         self.origin = origin
         self.epoch = epoch
+        self.sharesHold = sharesHold
     }
 }
 

@@ -99,15 +99,17 @@ package struct Reserving<
                     refusal(request, demand[line], free: free, pending: pending)
                 )
 
-            case .admitted(let epoch):
+            case .admitted(let epoch, let isShared):
                 if isOver() {
-                    gate.post(
-                        Settlement(epoch: epoch, rows: []),
-                        ending: [(request.key, .dropped)],
-                    )
+                    if !isShared {
+                        gate.post(
+                            Settlement(epoch: epoch, rows: []),
+                            ending: [(request.key, .dropped)],
+                        )
+                    }
                     throw .deadlineExceeded
                 }
-                if let outcome = try await commit(request, demand, lines, epoch) {
+                if let outcome = try await commit(request, demand, lines, epoch, isShared) {
                     return outcome
                 }
             }
@@ -163,6 +165,7 @@ package struct Reserving<
         _ demand: [Demand],
         _ lines: [(position: PositionID, quantity: Int64)],
         _ epoch: Int64,
+        _ sharesHold: Bool,
     ) async throws(Failure) -> ReserveOutcome? {
         let outcome = try await ledger.commit(
             CommitRequest(
@@ -174,6 +177,7 @@ package struct Reserving<
                 channel: request.channel,
                 origin: request.origin,
                 epoch: epoch,
+                sharesHold: sharesHold,
             )
         )
         switch outcome {

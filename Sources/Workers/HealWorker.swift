@@ -1,5 +1,6 @@
 // Ends pending holds that nobody ended, so that no unit stays unsellable when a server dies between
-// admission and settlement. Every server does it; it is harmless when several do.
+// admission and settlement, and closes gaps that a settlement showed. Every server does it; it is
+// harmless when several do.
 
 internal import Base
 package import Logging
@@ -12,21 +13,25 @@ package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
     private let loop: Loop
     private let healing: Healing<View, Rows>
     private let intervalMs: Int64
+    private let looksForOverdue: Bool
     private let logger: Logger
     private var task: Task<Void, Never>?
 
     /// Pending holds ended since the start.
     package private(set) var healed = 0
 
+    /// Overdue holds are those of the whole shard: one worker of a server looks for them.
     package init(
         loop: Loop,
         healing: Healing<View, Rows>,
         intervalMs: Int64,
+        looksForOverdue: Bool,
         logger: Logger,
     ) {
         self.loop = loop
         self.healing = healing
         self.intervalMs = intervalMs
+        self.looksForOverdue = looksForOverdue
         self.logger = logger
     }
 
@@ -53,6 +58,11 @@ package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
 
     private func look() async {
         do throws(Failure) {
+            let replayed = try await healing.healGaps()
+            if replayed > 0 {
+                logger.debug("closed gaps of the view", metadata: ["rows": "\(replayed)"])
+            }
+            if !looksForOverdue { return }
             let ended = try await healing.healOverdue()
             healed += ended
             if ended > 0 {

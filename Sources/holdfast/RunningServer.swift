@@ -115,7 +115,12 @@ final class RunningServer: Sendable {
         await workers.stop()
         for part in parts {
             let bound = part.bound
-            await part.loop.start { await bound.value.redis.close() }.value
+            await part.loop
+                .start {
+                    await bound.value.gate.drain()
+                    await bound.value.redis.close()
+                }
+                .value
         }
         await shared.keeper.close()
         await shared.postgres.shutdown()

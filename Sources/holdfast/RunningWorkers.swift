@@ -19,65 +19,85 @@ extension RunningServer {
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
         private static let healIntervalMs: Int64 = 200
 
+        private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
+
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
-        private let healing: NIOLoopBound<HealWorker<LoopParts.ServingGate, LedgerRows>>
+        /// One for each loop; the first looks for overdue holds as well.
+        private let healing: [(loop: Loop, worker: NIOLoopBound<Heal>)]
 
-        /// Starts them on the loop of `parts`.
+        /// Starts them.
         static func start(
             _ configuration: ServeConfiguration,
             _ shared: SharedParts,
-            _ parts: BoundParts,
+            _ parts: [BoundParts],
         ) async -> Workers {
+            var healing: [(loop: Loop, worker: NIOLoopBound<Heal>)] = []
+            for (index, part) in parts.enumerated() {
+                healing.append(
+                    (part.loop, await heal(part, looksForOverdue: index == 0, shared))
+                )
+            }
             let interval = configuration.expiryIntervalMs
             let batch = configuration.expiryBatchMax
-            let loop = parts.loop
-            return
-                await loop.start {
-                    let expiry = ExpiryWorker(
-                        loop: loop,
+            let first = parts[0]
+            let expiry = await first.loop
+                .start {
+                    let worker = ExpiryWorker(
+                        loop: first.loop,
                         ledger: ExpiryStore(postgres: shared.postgres),
-                        gate: parts.bound.value.gate,
+                        gate: first.bound.value.gate,
                         intervalMs: interval,
                         batchMax: batch,
                         logger: shared.logger,
                     )
-                    let healing = HealWorker(
-                        loop: loop,
-                        healing: parts.bound.value.healing,
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: first.loop.eventLoop)
+                }
+                .value
+            return Workers(loop: first.loop, expiry: expiry, healing: healing)
+        }
+
+        private static func heal(
+            _ part: BoundParts,
+            looksForOverdue: Bool,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<Heal> {
+            await part.loop
+                .start {
+                    let worker = Heal(
+                        loop: part.loop,
+                        healing: part.bound.value.healing,
                         intervalMs: Self.healIntervalMs,
+                        looksForOverdue: looksForOverdue,
                         logger: shared.logger,
                     )
-                    expiry.start()
-                    healing.start()
-                    return Workers(
-                        loop: loop,
-                        expiry: NIOLoopBound(expiry, eventLoop: loop.eventLoop),
-                        healing: NIOLoopBound(healing, eventLoop: loop.eventLoop),
-                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
                 }
                 .value
         }
 
         /// What they have done so far.
         func figures() async -> Figures {
-            await loop.start {
-                Figures(
-                    expired: expiry.value.expired,
-                    expiryLagMs: expiry.value.lagMs,
-                    healed: healing.value.healed,
-                )
-            }
-            .value
+            let healing = self.healing[0].worker
+            return
+                await loop.start {
+                    Figures(
+                        expired: expiry.value.expired,
+                        expiryLagMs: expiry.value.lagMs,
+                        healed: healing.value.healed,
+                    )
+                }
+                .value
         }
 
         /// Stops them after what is under way.
         func stop() async {
-            await loop.start {
-                await expiry.value.stop()
-                await healing.value.stop()
+            await loop.start { await expiry.value.stop() }.value
+            for (loop, worker) in healing {
+                await loop.start { await worker.value.stop() }.value
             }
-            .value
         }
     }
 }

@@ -35,7 +35,7 @@ struct ServerAssembly {
             let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
             let rpc = rpcServer(configuration, parts, metrics, logger)
             let port = try await rpc.start()
-            let workers = await RunningServer.Workers.start(configuration, shared, parts[0])
+            let workers = await RunningServer.Workers.start(configuration, shared, parts)
             return RunningServer(
                 grpcPort: port,
                 rpc: rpc,
@@ -68,8 +68,10 @@ struct ServerAssembly {
         )
     }
 
-    /// Every statement finds its rows by key. A plan that was made while a table was small, or by
-    /// statistics of yesterday, must not stay with a scan of all of it.
+    /// Every statement finds its rows by key.
+    ///
+    /// A plan that was made while a table was small, or by statistics of yesterday, must not stay
+    /// with a scan of all of it.
     private static let planSettings = [
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",

@@ -21,7 +21,8 @@
 --     admit  key (16) checked (1) length (1) channel, lines (2) then each: position (8) units (8)
 --     Also ARGV 6: how long a pending entry lives, in ms.
 --   Reply: one record per admit: a admitted, s shared with a pending entry of the same key,
---     k known, m missing, r refused and then line (2, from 0), free (8), pending (8).
+--     k known, m missing, r refused and then line (2, from 0), free (8), pending (8);
+--     then one per position that was touched and lacks a version: g and its id (8).
 -- Errors: STALE. Every write comes after all checks of its operation; a text that passes the fence
 -- does not fail half-way.
 -- Keeps I4 (the view is exact at w and x) and I5 (coverage); a row is applied once, in any order.
@@ -44,6 +45,8 @@ if open ~= EPOCH then
 end
 
 local unpack_ = struct.unpack
+-- A gap that nobody closed by then costs more than loading the position again.
+local GAP_BYTES_MAX = 2000
 local prefix = string.sub(KEYS[1], 1, -2) .. EPOCH .. ':'
 local position_prefix, pending_key = prefix .. 'p', prefix .. 'q'
 local time = redis.call('TIME')
@@ -92,6 +95,26 @@ local function withhold(id, channel, units, version)
   end
 end
 
+-- Moves w over the versions in x that follow it without a gap.
+local function absorb(p)
+  local beyond = {}
+  for version in string.gmatch(p.x, '%d+') do beyond[tonumber(version)] = version end
+  while beyond[p.w + 1] do
+    beyond[p.w + 1] = nil
+    p.w = p.w + 1
+  end
+  local rest = {}
+  for _, version in pairs(beyond) do rest[#rest + 1] = version end
+  p.x = #rest == 0 and ',' or ',' .. table.concat(rest, ',') .. ','
+end
+
+-- Drops the view of a position: the next request loads it. Its pending holds stay.
+local function forget(id)
+  redis.call('DEL', position_prefix .. id)
+  positions[id] = false
+  dirty[id] = nil
+end
+
 local function apply(id, version, delta, free, fresh)
   local p = position(id)
   if not p then
@@ -104,15 +127,11 @@ local function apply(id, version, delta, free, fresh)
   dirty[id] = true
   if version ~= p.w + 1 then
     p.x = p.x .. string.sub(mark, 2)
+    if #p.x > GAP_BYTES_MAX then forget(id) end
     return
   end
   p.w = version
-  while p.x ~= ',' do
-    local from, to = string.find(p.x, string.format(',%d,', p.w + 1), 1, true)
-    if not from then break end
-    p.x = string.sub(p.x, 1, from) .. string.sub(p.x, to + 1)
-    p.w = p.w + 1
-  end
+  if p.x ~= ',' then absorb(p) end
 end
 
 local rows, loads, ends, admits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -228,5 +247,6 @@ for id in pairs(dirty) do
   local key = position_prefix .. id
   redis.call('HSET', key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
   if p.u then redis.call('HSET', key, 'u', p.u) end
+  if p.x ~= ',' then reply[#reply + 1] = 'g' .. struct.pack('<I8', id) end
 end
 return table.concat(reply)

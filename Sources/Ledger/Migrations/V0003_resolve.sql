@@ -49,6 +49,7 @@ DECLARE
     v_at int4;
     v_again bool;
     v_moved int8;
+    v_room int8;
     v_new_held int8[];
     v_new_allocated int8[];
 BEGIN
@@ -114,9 +115,12 @@ BEGIN
                 v_at := array_position(r.positions, p_line_position[l]);
                 IF v_at IS NULL THEN
                     outcome[i] := 8;
-                ELSIF p_kind = 1 AND NOT v_again AND p_line_quantity[l] > v_held[v_at] THEN
+                ELSIF p_kind = 1 AND p_line_quantity[l] > CASE WHEN v_again
+                    THEN r.quantities[v_at] - r.confirmed[v_at] ELSE v_held[v_at] END
+                THEN
                     outcome[i] := 7;
-                    at_units[i] := v_held[v_at];
+                    at_units[i] := CASE WHEN v_again
+                        THEN r.quantities[v_at] - r.confirmed[v_at] ELSE v_held[v_at] END;
                 END IF;
                 IF outcome[i] <> 0 THEN
                     at_position[i] := p_line_position[l];
@@ -129,6 +133,9 @@ BEGIN
         FOR k IN 1..cardinality(r.positions) LOOP
             v_at := array_position(v_touched, r.positions[k]);
             v_wanted := NULL;
+            v_room := v_free[v_at] - v_new_allocated[v_at] - v_new_held[v_at]
+                - coalesce((SELECT s.quantity FROM channel_safety s
+                    WHERE s.position = r.positions[k] AND s.channel = r.channel), 0);
             IF p_kind IN (1, 5) AND i = ANY (p_line_request) THEN
                 SELECT sum(q)::int8 INTO v_wanted
                     FROM unnest(p_line_request, p_line_position, p_line_quantity) AS u(n, p, q)
@@ -139,10 +146,10 @@ BEGIN
                     -- Nothing is held any more: take the units from what is free.
                     v_moved := CASE WHEN i = ANY (p_line_request) THEN coalesce(v_wanted, 0)
                         ELSE r.quantities[k] - r.confirmed[k] END;
-                    IF v_free[v_at] - v_new_allocated[v_at] - v_new_held[v_at] < v_moved THEN
+                    IF v_moved > 0 AND v_room < v_moved THEN
                         outcome[i] := 6;
                         at_position[i] := r.positions[k];
-                        at_units[i] := v_free[v_at] - v_new_allocated[v_at] - v_new_held[v_at];
+                        at_units[i] := v_room;
                         CONTINUE requests;
                     END IF;
                     v_event := 7;
@@ -159,10 +166,10 @@ BEGIN
                 v_held[k] := 0;
             ELSIF p_kind = 5 AND v_wanted IS NOT NULL THEN
                 v_moved := v_wanted - v_held[k];
-                IF v_moved > v_free[v_at] - v_new_allocated[v_at] - v_new_held[v_at] THEN
+                IF v_moved > 0 AND v_room < v_moved THEN
                     outcome[i] := 6;
                     at_position[i] := r.positions[k];
-                    at_units[i] := v_free[v_at] - v_new_allocated[v_at] - v_new_held[v_at];
+                    at_units[i] := v_room;
                     CONTINUE requests;
                 END IF;
                 v_new_held[v_at] := v_new_held[v_at] + v_moved;
@@ -248,7 +255,8 @@ BEGIN
 END $$;
 
 -- Contract: expire_due gives back the units of at most p_limit holds whose time is over by the
--- clock of this database. One transaction at a time sweeps a shard; the others find `busy`.
+-- clock of this database, and of at most 2,000 lines: a transaction that took longer than its time
+-- would only be tried again. One at a time sweeps a shard; the others find `busy`.
 -- Out: due: how many were due (p_limit: there may be more). lag_ms: for how long the oldest of them
 -- had been due. The rest as resolve_batch.
 CREATE FUNCTION expire_due(
@@ -269,11 +277,18 @@ BEGIN
         RETURN;
     END IF;
     SELECT array_agg(key), (extract(epoch FROM clock_timestamp() - min(expires_at)) * 1000)::int8
-        INTO v_keys, lag_ms FROM (
-        SELECT key, expires_at FROM reservations
-        WHERE state IN (1, 2) AND expires_at <= clock_timestamp() AND shard = p_shard
-        ORDER BY expires_at LIMIT p_limit
-    ) late;
+        INTO v_keys, lag_ms
+        FROM (
+            SELECT key, expires_at, row_number() OVER upto AS n,
+                sum(cardinality(positions)) OVER upto AS lines
+            FROM (
+                SELECT key, expires_at, positions FROM reservations
+                WHERE state IN (1, 2) AND expires_at <= clock_timestamp() AND shard = p_shard
+                ORDER BY expires_at LIMIT p_limit
+            ) late
+            WINDOW upto AS (ORDER BY expires_at, key ROWS UNBOUNDED PRECEDING)
+        ) counted
+        WHERE n = 1 OR lines <= 2000;
     IF v_keys IS NULL THEN
         lag_ms := 0;
         RETURN;

@@ -8,7 +8,8 @@ SELECT r.key, coalesce(e.state, r.state), coalesce(e.quantities, r.quantities),
     ARRAY(SELECT p.sku FROM unnest(r.positions) WITH ORDINALITY AS u(id, n)
         JOIN positions p ON p.id = u.id ORDER BY u.n),
     ARRAY(SELECT p.node FROM unnest(r.positions) WITH ORDINALITY AS u(id, n)
-        JOIN positions p ON p.id = u.id ORDER BY u.n)
+        JOIN positions p ON p.id = u.id ORDER BY u.n),
+    r.positions
 FROM reservations r
 LEFT JOIN reservation_events e ON e.key = r.key AND ($2::uuid IS NOT NULL OR $3::bool)
     AND e.sequence = coalesce(
