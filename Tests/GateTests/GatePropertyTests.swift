@@ -103,7 +103,7 @@ private struct Model {
 
     mutating func admit(_ admission: Admission) -> Verdict {
         if !admission.isChecked, known.contains(admission.key) { return .known }
-        if pending[admission.key] != nil { return .admitted }
+        if pending[admission.key] != nil { return .shared }
         let channel = admission.channel
         for line in admission.lines {
             guard let position = positions[line.position] else { return .missing }
@@ -263,7 +263,7 @@ private struct Walk {
                     try #require(walk.isExact(id), "call \(number), seed \(seed)")
                 }
             }
-            #expect(walk.verdicts == ["admit", "known", "missi", "refus"])
+            #expect(walk.verdicts == ["admit", "known", "missi", "refus", "share"])
         }
     }
 }

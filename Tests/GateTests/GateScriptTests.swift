@@ -42,6 +42,7 @@ private func loaded(
             try await bench.run { $0.add(loaded(1, 3, 10)) }
             try await bench.run { $0.add(row(1, 5, -2, free: 9)) }
             #expect(try await bench.view(1) == View(version: 3, free: 8, ahead: [5]))
+            #expect(bench.gaps == [1])
             try await bench.run {
                 $0.add(row(1, 7, 4, free: 13))
                 $0.add(row(1, 5, -2, free: 9))
@@ -51,6 +52,7 @@ private func loaded(
             #expect(try await bench.view(1) == View(version: 5, free: 13, ahead: [7]))
             try await bench.run { $0.add(row(1, 6, 0, free: 9)) }
             #expect(try await bench.view(1) == View(version: 7, free: 13))
+            #expect(bench.gaps.isEmpty)
             try await bench.run { $0.add(row(1, 2, 50, free: 9, fresh: true)) }
             #expect(try await bench.view(1) == View(version: 7, free: 13))
         }
@@ -64,6 +66,21 @@ private func loaded(
             #expect(try await bench.view(1) == View(version: 2, free: 6, ahead: [12]))
             try await bench.run { $0.add(row(1, 112, 7, free: 7)) }
             #expect(try await bench.view(1) == View(version: 2, free: 13, ahead: [12, 112]))
+        }
+    }
+
+    @Test func `a view with a gap that nobody closes is dropped, its holds are not`() async throws {
+        try await ScriptBench.with { bench in
+            try await bench.run {
+                $0.add(loaded(1, 1, 10))
+                $0.add(admission(1, [(1, 4)]))
+            }
+            try await bench.run { call in
+                for version in 1_001...1_500 { call.add(row(1, Int64(version), 0, free: 0)) }
+            }
+            #expect(try await bench.view(1) == nil)
+            try await bench.run { $0.add(loaded(1, 1_500, 7)) }
+            #expect(try await bench.view(1) == View(version: 1_500, free: 7, held: 4))
         }
     }
 
@@ -121,7 +138,7 @@ private func loaded(
             try await bench.run { $0.add(loaded(1, 1, 10)) }
             var answers = try await bench.run { $0.add(admission(1, [(1, 4)])) }
             answers += try await bench.run { $0.add(admission(1, [(1, 4)])) }
-            #expect(answers.map { Verdict($0) } == [.admitted, .admitted])
+            #expect(answers.map { Verdict($0) } == [.admitted, .shared])
             #expect(try await bench.view(1)?.held == 4)
             try await bench.run {
                 $0.add(row(1, 2, -4, free: 6))

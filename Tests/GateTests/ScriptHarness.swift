@@ -16,6 +16,8 @@ final class ScriptBench {
     let connection: RedisConnection
     let server: RedisServer
     private(set) var epoch: OpenEpoch
+    /// Positions that the last call found to lack a version.
+    private(set) var gaps: Set<Int64> = []
 
     private init(_ server: RedisServer, _ connection: RedisConnection, _ replid: String) {
         self.server = server
@@ -82,7 +84,9 @@ final class ScriptBench {
             Issue.record("the script answers \(reply)")
             return []
         }
-        return try #require(ScriptReply.answers(bytes, epoch: epoch.number))
+        let answer = try #require(ScriptReply(bytes, epoch: epoch.number))
+        gaps = Set(answer.gaps)
+        return answer.answers
     }
 
     @discardableResult
@@ -141,13 +145,14 @@ struct View: Hashable, Sendable {
 /// An answer without its figures.
 enum Verdict: Hashable, Sendable {
     case admitted
+    case shared
     case known
     case missing
     case refused(line: Int, free: Int64, pending: Int64)
 
     init(_ answer: AdmissionAnswer) {
         switch answer {
-        case .admitted: self = .admitted
+        case .admitted(_, let isShared): self = isShared ? .shared : .admitted
         case .known: self = .known
         case .missing: self = .missing
         case .refused(_, let line, let free, let pending):

@@ -115,8 +115,8 @@ BEGIN
                 v_at := array_position(r.positions, p_line_position[l]);
                 IF v_at IS NULL THEN
                     outcome[i] := 8;
-                ELSIF p_kind = 1 AND p_line_quantity[l] > CASE WHEN v_again
-                    THEN r.quantities[v_at] - r.confirmed[v_at] ELSE v_held[v_at] END
+                ELSIF p_kind = 1 AND p_line_quantity[l] > (CASE WHEN v_again
+                    THEN r.quantities[v_at] - r.confirmed[v_at] ELSE v_held[v_at] END)
                 THEN
                     outcome[i] := 7;
                     at_units[i] := CASE WHEN v_again
