@@ -13,10 +13,10 @@ import Testing
         ("A", true), ("", false), (String(repeating: "x", count: 64), true),
         (String(repeating: "x", count: 65), false), (" A", false), ("A ", false), ("A B", true),
         ("A\tB", false), ("A\u{0}B", false), ("A\u{7f}", false), ("A\u{85}", false),
-        ("Ä-\u{1F600}", true), (String(repeating: "é", count: 32), true),
-        (String(repeating: "é", count: 33), false), ("\u{a0}A", true),
+        ("Ä", false), ("e\u{301}", false), ("\u{1F600}", false), ("\u{a0}A", false),
+        ("a/B_1.~", true),
     ])
-    func `a name has 1 to 64 bytes and no control characters`(text: String, isValid: Bool) {
+    func `a name has 1 to 64 characters of printable ASCII`(text: String, isValid: Bool) {
         var validator = Validator()
         validator.name(text, "sku")
         #expect(validator.violations.isEmpty == isValid)
