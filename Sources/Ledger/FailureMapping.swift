@@ -14,8 +14,10 @@ extension PostgresError {
         case .queueFull:
             return .overloaded(what: "postgres", retryAfterMs: 200)
         case .server(let sqlstate):
-            if sqlstate == "57014" { return .deadlineExceeded }
-            if isRetryable { return .unavailable(what: "postgres", retryAfterMs: 200) }
+            // 57014: our own limit for a statement, not the caller's deadline, was reached.
+            if isRetryable || sqlstate == "57014" {
+                return .unavailable(what: "postgres", retryAfterMs: 200)
+            }
             return .broken(description)
         }
     }

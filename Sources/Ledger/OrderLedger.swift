@@ -88,10 +88,11 @@ package struct OrderLedger: OrderLedgerPort, Sendable {
         externalID: String,
     ) async throws(Failure) -> Order? {
         let rows = try await postgres.run(
-            OrderStatements.readExternalOrder,
+            OrderStatements.externalOrderKey,
             [.text(channel), .text(externalID)],
         )
-        return rows.first.map { Order($0, hasHistory: true) }
+        guard let row = rows.first else { return nil }
+        return try await order(id: row.uuid(0))
     }
 
     package func orders(

@@ -65,8 +65,15 @@ struct CommandReply: Sendable {
                 )
             )
         case 8:
+            let wanted = command.lines[line]
             return .refused(
-                .unknownPosition(line: line, key: command.lines[line].key, unknown: .combination)
+                .notEnough(
+                    line: line,
+                    key: wanted.key,
+                    requested: wanted.quantity,
+                    available: 0,
+                    what: "in the reservation",
+                )
             )
         default: invariantBroken("resolve_batch decided \(outcome)")
         }

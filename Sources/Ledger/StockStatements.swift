@@ -81,9 +81,9 @@ enum OrderStatements {
         file: PackageResources.read_order_sql,
         [OID.uuid],
     )
-    static let readExternalOrder = Statement(
-        "read_external_order",
-        file: PackageResources.read_external_order_sql,
+    static let externalOrderKey = Statement(
+        "external_order_key",
+        file: PackageResources.external_order_key_sql,
         [OID.text, OID.text],
     )
     static let isOrderDecided = Statement(

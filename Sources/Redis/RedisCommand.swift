@@ -92,7 +92,4 @@ package struct RedisScript: Sendable, Hashable {
         self.text = text
         self.sha1 = sha1
     }
-
-    /// The command that makes the server know the script; the reply is the digest.
-    package var load: RedisCommand { RedisCommand("SCRIPT", "LOAD", text) }
 }

@@ -1,5 +1,6 @@
 // Row 10 of the list of features: all lines of a cart or none, whatever happens.
 
+import Foundation
 import Messages
 import RPC
 import Testing
@@ -20,6 +21,9 @@ private func cart(_ skus: [String]) -> @Sendable (inout SeededRandom) -> [Units]
 
 extension Heavy {
     @Suite struct `Row 10, carts` {
+        /// `ops/check` asks for many times as many carts.
+        private static let scale =
+            ProcessInfo.processInfo.environment["HOLDFAST_TEST_SCALE"].flatMap { Int($0) } ?? 1
         private static let killed = Result { try Deployment(settings: ["--loops": "2"]) }
 
         /// Units that the lines of the reservations have, which must be what was acknowledged.
@@ -44,8 +48,13 @@ extension Heavy {
                 try await callers[0].receive(skus.map { Units($0, 150, at: node) })
             }
             let load = Load(callers, resolvePercent: 50)
-            let record = try await load.run(tasks: 32, attempts: 100, seed: 10, cart: cart(skus))
-            #expect(record.attempts == 3_200)
+            let record = try await load.run(
+                tasks: 32,
+                attempts: 100 * Self.scale,
+                seed: 10,
+                cart: cart(skus)
+            )
+            #expect(record.attempts == 3_200 * Self.scale)
             #expect(record.unanswered == 0)
             #expect(record.acknowledged.count > 100)
             #expect(record.refused > 100)

@@ -81,7 +81,7 @@ import Testing
                 return
             }
             #expect(error.code == "NOSCRIPT")
-            let sha = try await connection.send(script.load).text
+            let sha = try await connection.send(RedisCommand("SCRIPT", "LOAD", script.text)).text
             let reply = try await connection.evalsha(
                 sha: sha ?? "",
                 keys: ["k"],
