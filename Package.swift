@@ -157,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Base", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
+                "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
             ] + nio,
             path: "Tests/EndToEnd",
             exclude: ["Python", "Cases"],
