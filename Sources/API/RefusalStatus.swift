@@ -173,11 +173,17 @@ extension Status {
                 "LINES_DIFFER",
                 fields.path(line: line, fields.quantity),
                 key,
-                "the lines are not what the reservation holds",
+                "the lines are not what the reservation has",
                 given,
                 expected,
                 "expected",
-                more: [.precondition("LINES", key.subject, "\(expected) held, \(given) given")]
+                more: [
+                    .precondition(
+                        "LINES",
+                        key.subject,
+                        "\(expected) held or confirmed, \(given) given"
+                    )
+                ]
             )
         case .tooMany(let line, let key):
             return refused(

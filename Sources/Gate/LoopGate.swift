@@ -81,6 +81,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private var isFlushScheduled = false
     private var isRetryScheduled = false
     private var flights = 0
+    /// True once the script of `epoch` has answered on this loop's connection.
+    private var isProven = false
     /// Openings that failed, or led back to an epoch that is closed, in a row.
     private var failedOpenings = 0
     private var gaps: Set<PositionID> = []
@@ -104,7 +106,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     /// True while the gate can be called.
     package var isOpen: Bool {
         loop.eventLoop.preconditionInEventLoop()
-        return epoch != nil && redis.isConnected
+        return epoch != nil && isProven && redis.isConnected
     }
 
     /// The number of the epoch that is called; nil while none is known.
@@ -169,6 +171,13 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         loop.eventLoop.preconditionInEventLoop()
         guard let open = self.epoch, open.number < epoch else { return }
         close(open)
+    }
+
+    /// Asks the script for nothing: a gate that is idle notices that it was closed, and opens again.
+    package func probe() {
+        loop.eventLoop.preconditionInEventLoop()
+        guard let epoch else { return warmUp() }
+        if !isRetryScheduled { launch(Flight(epoch: epoch)) }
     }
 
     /// Positions whose view was seen to lack a version since the last call.
@@ -295,7 +304,10 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     }
 
     private func send(_ flight: Flight) {
-        if flight.call.size == 0 { return }
+        if flight.call.size > 0 { launch(flight) }
+    }
+
+    private func launch(_ flight: Flight) {
         counters.calls += 1
         flights += 1
         redis.send(flight.call.command(flight.epoch, pendingMs: limits.pendingMs)) { outcome in
@@ -341,6 +353,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         }
         gaps.formUnion(reply.gaps)
         failedOpenings = 0
+        isProven = isProven || flight.epoch == epoch
         for waiting in flight.settlements { waiting.continuation?.resume() }
         for waiting in flight.loads { waiting.continuation.resume() }
         for (waiting, answer) in zip(flight.admissions, reply.answers) {
@@ -391,6 +404,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         counters.closures += 1
         closedEpoch = epoch.number
         self.epoch = nil
+        isProven = false
         stopWaiting()
     }
 
@@ -416,6 +430,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         switch outcome {
         case .success(let found):
             epoch = found
+            probe()
             if found.number > closedEpoch ?? 0 {
                 scheduleFlush()
             } else {

@@ -109,7 +109,9 @@ package final class Committer: Sendable {
         attempt: Int,
         isUnknown: Bool,
     ) {
-        let mayRepeat = error.outcomeUnknown || error.isRetryable
+        // What was never sent need not be repeated, unless an attempt before it may have committed:
+        // its callers come again with their keys when Postgres is back.
+        let mayRepeat = isUnknown || (error.isRetryable && !error.sqlstate.isEmpty)
         if mayRepeat && attempt < attemptsMax && error.kind != .shutDown {
             // Unknown or lost a race: the same batch again, its keys make that harmless.
             state.withLock { $0.counters.retries += 1 }

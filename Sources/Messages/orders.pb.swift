@@ -323,7 +323,8 @@ package nonisolated struct Holdfast_V1_PlaceOrderRequest: Sendable {
   /// ISO 4217: three capital letters.
   package var currency: String = String()
 
-  /// 1 to 500 lines. With a reservation they must sum up to exactly what it holds.
+  /// 1 to 500 lines. With a reservation they must sum up to exactly what it holds and what was
+  /// confirmed of it.
   package var lines: [Holdfast_V1_PlaceOrderLine] = []
 
   /// The reservation to place it from; empty: reserve in this call.

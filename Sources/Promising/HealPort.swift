@@ -21,6 +21,9 @@ package protocol ViewPort: GatePort {
         _ positions: [PositionID]
     ) async throws(Failure) -> (epoch: Int64, versions: [PositionID: Int64])
 
+    /// Finds out whether the gate is open, without waiting for the answer.
+    func probe()
+
     /// Positions whose view was seen to lack a version since the last call.
     func takeGaps() -> [PositionID]
 
@@ -53,8 +56,10 @@ package struct Healing<View: ViewPort, Rows: LedgerRowsPort> {
         try await replay(positions, ending: [])
     }
 
-    /// Replays what the view lacks where a settlement showed a gap; returns how many rows.
+    /// Looks whether the gate is open, and replays what the view lacks where a settlement showed a
+    /// gap; returns how many rows.
     package func healGaps() async throws(Failure) -> Int {
+        view.probe()
         let gaps = view.takeGaps()
         return gaps.isEmpty ? 0 : try await heal(gaps)
     }

@@ -72,7 +72,17 @@ package struct Reserving<
         var admission = Admission(key: request.key, lines: lines, channel: request.channel)
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
-            switch try await gate.admit(admission) {
+            let admitted: AdmissionAnswer
+            do throws(Failure) {
+                admitted = try await gate.admit(admission)
+            } catch {
+                // Without the gate nothing new is promised, but a promise given stays an answer.
+                guard let known = try await ledger.barrier(request.key, nil).known else {
+                    throw error
+                }
+                return answer(request, demand, known)
+            }
+            switch admitted {
             case .missing(let epoch):
                 let loaded = try await ledger.load(lines.map(\.position))
                 try await gate.load(loaded, epoch: epoch)

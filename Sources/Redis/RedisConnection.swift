@@ -41,6 +41,8 @@ package final class RedisConnection {
     /// Called on the loop whenever a connection was made, the first included, before any command
     /// can be sent on it.
     package var onConnect: (() -> Void)?
+    /// Called on the loop whenever a connection that was up ended by itself, with the reason.
+    package var onLost: ((String) -> Void)?
 
     package init(
         address: RedisAddress,
@@ -276,6 +278,7 @@ package final class RedisConnection {
     /// Ends this connection and schedules the next one.
     private func fail(_ kind: RedisError.Kind, _ message: String) {
         guard state == .connecting || state == .up else { return }
+        if state == .up { onLost?(message) }
         state = .waiting
         lastError = RedisError(.connectFailed, message)
         let delay = TimeAmount.milliseconds(Int64(backoffMs))

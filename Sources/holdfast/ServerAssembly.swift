@@ -62,6 +62,7 @@ struct ServerAssembly {
             conninfo: configuration.postgresConninfo,
             connections: configuration.postgresConnections,
             writers: 1,
+            queueTimeoutMs: 1_000,
             applicationName: "holdfast \(configuration.serverName)",
             writerSettings: planSettings,
             poolSettings: planSettings,
@@ -107,7 +108,7 @@ struct ServerAssembly {
             ),
             keeper: EpochKeeper(
                 authority: EpochStore(postgres: postgres, logger: logger),
-                redis: await redisConnection(configuration, loop, logger),
+                redis: await redisConnection(configuration, loop, logger, isWatched: true),
                 loop: loop,
                 server: configuration.serverName,
                 logger: logger,
@@ -120,10 +121,13 @@ struct ServerAssembly {
     }
 
     /// A connection on `loop`; when Redis is away it goes on trying.
+    ///
+    /// One of a server's connections is watched: it tells the log when Redis comes and goes.
     private static func redisConnection(
         _ configuration: ServeConfiguration,
         _ loop: Loop,
         _ logger: Logger,
+        isWatched: Bool = false,
     ) async -> NIOLoopBound<RedisConnection> {
         guard let address = RedisAddress(configuration.redisAddress) else {
             invariantBroken("redis.address was checked")
@@ -139,10 +143,18 @@ struct ServerAssembly {
                     loop: loop,
                     configuration: redis
                 )
+                if isWatched {
+                    connection.onConnect = { logger.notice("redis is connected") }
+                    connection.onLost = { reason in
+                        logger.warning("redis is lost", metadata: ["reason": "\(reason)"])
+                    }
+                }
                 do throws(RedisError) {
                     try await connection.connect()
                 } catch {
-                    logger.error("redis cannot be reached", metadata: ["error": "\(error)"])
+                    if isWatched {
+                        logger.error("redis cannot be reached", metadata: ["error": "\(error)"])
+                    }
                 }
                 return NIOLoopBound(connection, eventLoop: loop.eventLoop)
             }

@@ -17,8 +17,8 @@ struct ReplayCommand: AsyncParsableCommand {
     @Argument(help: "The sales file, .csv or .csv.gz.")
     var file: String
 
-    @Option(help: "The server.")
-    var server = "127.0.0.1:50051"
+    @Option(help: "The server; without it HOLDFAST_SERVER, or this one.")
+    var server = ProcessInfo.processInfo.environment["HOLDFAST_SERVER"] ?? "127.0.0.1:50051"
 
     @Option(
         name: .customLong("run"),

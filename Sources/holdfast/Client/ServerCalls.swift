@@ -76,8 +76,10 @@ final class ServerCalls: Sendable {
             return try await answer(service, method, request)
         } catch let status as Status {
             var error = CommandError(status)
-            if error.exit == .unreachable, let key {
+            if let key, error.exit == .unreachable {
                 error.hint = "what became of it is unknown; try again with --key \(key)"
+            } else if let key, let hint = error.hint {
+                error.hint = "\(hint); use --key \(key)"
             }
             throw error
         }

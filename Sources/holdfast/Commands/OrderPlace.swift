@@ -10,7 +10,7 @@ struct OrderPlace: AsyncParsableCommand {
         abstract: "Places an order, from a reservation or from what is available.",
         discussion: """
             A line's price is that of one unit, in the currency: 2.55 for GBP, 300 for JPY. With \
-            --reservation the lines must sum up to exactly what it holds.
+            --reservation the lines must sum up to what it holds and what was confirmed.
 
             EXAMPLES
               holdfast order place 85123A@LDN-DC=2:2.55 84077@LDN-DC=1:3.39 \\

@@ -131,7 +131,12 @@ func ledgerText(_ entries: [Holdfast_V1_LedgerEntry]) -> String {
         .text("REASON"), .text("REFERENCE"),
     ])
     for entry in entries {
-        let by = entry.causes.isEmpty ? entry.principal : "\(entry.causes.count) reservations"
+        let by =
+            switch entry.causes.count {
+            case 0: entry.principal
+            case 1: entry.causes[0].principal
+            default: "\(entry.causes.count) reservations, see --json"
+            }
         table.add([
             entry.step == 0 ? "\(entry.version)" : "\(entry.version).\(entry.step)",
             momentText(entry.at), caseName(entry.kind),
