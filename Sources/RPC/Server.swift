@@ -153,11 +153,13 @@ package final class RPCServer: Sendable {
             )
         }
         // Two processes of one user may share a port without noticing, once both ask for
-        // SO_REUSEPORT. A listener that does not ask finds out whether somebody is there.
+        // SO_REUSEPORT. A listener that does not ask finds out whether somebody is there. It accepts
+        // nobody: a client let in here would wait for ever on a connection that nobody serves.
         if configuration.port != 0 {
             let probe = try await bind(
                 ServerBootstrap(group: first.loop.eventLoop)
-                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1),
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .serverChannelOption(.autoRead, value: false),
                 port: configuration.port,
             )
             await closed(probe)
