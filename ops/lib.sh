@@ -13,7 +13,7 @@ STARTED=$SECONDS
 QUIET=${QUIET:-0}
 
 # What a build, a server and a test need; one line per package is printed by install_packages.
-BUILD_PACKAGES=(libhiredis-dev libpq-dev libnghttp2-dev)
+BUILD_PACKAGES=(libhiredis-dev libpq-dev libnghttp2-dev zlib1g-dev)
 SERVER_PACKAGES=(procps redis-server postgresql postgresql-client)
 
 # --- Messages -------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ package final class RPCServer: Sendable {
     private let parts: [ServerLoop]
     private let registry: @Sendable (Loop) -> ServiceRegistry
     private let events: @Sendable (Loop) -> RPCServerEvents
+    private let callGuard: @Sendable (Loop) -> CallGuard?
     private let logger: Logger
     private let phase = Mutex(Phase.created)
 
@@ -43,16 +44,19 @@ package final class RPCServer: Sendable {
     ///   - loops: the event loops to serve on, at least one.
     ///   - registry: makes the methods of one loop, on that loop.
     ///   - events: makes the counters of one loop, on that loop.
+    ///   - callGuard: makes what judges the callers of one loop, on that loop; nil lets all in.
     package init(
         configuration: RPCServerConfiguration,
         loops: [Loop],
         registry: @escaping @Sendable (Loop) -> ServiceRegistry,
         events: @escaping @Sendable (Loop) -> RPCServerEvents = { _ in RPCServerEvents() },
+        callGuard: @escaping @Sendable (Loop) -> CallGuard? = { _ in nil },
         logger: Logger,
     ) {
         self.configuration = configuration
         self.registry = registry
         self.events = events
+        self.callGuard = callGuard
         self.logger = logger
         let count = ConnectionCount(connectionsMax: configuration.connectionsMax)
         let handlersMax = max(1, configuration.callsMax / max(1, loops.count))
@@ -134,10 +138,10 @@ package final class RPCServer: Sendable {
 
     private func prepare(_ part: ServerLoop) async {
         await part.loop
-            .start { [registry, events, health] in
+            .start { [registry, events, callGuard, health] in
                 var methods = registry(part.loop)
                 health.register(in: &methods)
-                part.prepare(methods, events(part.loop))
+                part.prepare(methods, events(part.loop), callGuard(part.loop))
             }
             .value
     }

@@ -22,7 +22,7 @@ let architecture: [String: Imports] = [
     "Promising": Imports(ours: ["Base", "Domain"], others: ["Crypto"]),
     "Messages": Imports(ours: [], others: ["SwiftProtobuf", "Foundation"]),
     "RPC": Imports(
-        ours: ["Base", "Loop", "CNghttp2"],
+        ours: ["Base", "Loop", "CNghttp2", "CZlib"],
         others: nio.union(["SwiftProtobuf", "Logging", "NIOSSL", "NIOTLS"]),
     ),
     "Redis": Imports(ours: ["Base", "Loop", "CHiredis"], others: nio),
@@ -47,6 +47,7 @@ let architecture: [String: Imports] = [
     "CNghttp2": Imports(ours: []),
     "CHiredis": Imports(ours: []),
     "CLibpq": Imports(ours: []),
+    "CZlib": Imports(ours: []),
 ]
 
 let executables: Set<String> = ["holdfast"]

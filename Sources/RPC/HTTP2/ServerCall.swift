@@ -16,6 +16,8 @@ package final class ServerCall: @unchecked Sendable {
     package let metadata: Metadata
     /// Address and port of the caller.
     package let peer: String
+    /// Who makes the call; nil when nobody asked.
+    package let caller: Caller?
     /// When the answer must be out; nil means never.
     package let deadline: NIODeadline?
 
@@ -28,12 +30,14 @@ package final class ServerCall: @unchecked Sendable {
         path: String,
         metadata: Metadata,
         peer: String,
+        caller: Caller?,
         deadline: NIODeadline?,
     ) {
         self.loop = loop
         self.path = path
         self.metadata = metadata
         self.peer = peer
+        self.caller = caller
         self.deadline = deadline
     }
 

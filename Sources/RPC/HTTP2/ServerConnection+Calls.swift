@@ -40,6 +40,19 @@ extension ServerConnection {
         }
         let configuration = owner.configuration
         stream.method = method
+        if let callGuard = owner.callGuard {
+            let head = CallHead(
+                path: method.path,
+                metadata: stream.head.metadata,
+                peer: peer,
+                identity: identity,
+            )
+            do throws(Status) {
+                stream.caller = try callGuard(head)
+            } catch {
+                throw .status(error)
+            }
+        }
         stream.deframer = MessageDeframer(
             messageBytesMax: method.messageBytesMax ?? configuration.messageBytesMax
         )
@@ -105,6 +118,7 @@ extension ServerConnection {
             path: method.path,
             metadata: stream.head.metadata,
             peer: peer,
+            caller: stream.caller,
             deadline: stream.deadline,
         )
         stream.phase = .running

@@ -35,6 +35,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     /// The stream that was looked up last: most lookups of a turn are for the same one.
     private var latest: ServerStream?
     private(set) var peer = "unknown"
+    /// What the peer's certificate says; set once the handshake is over.
+    var identity: PeerIdentity?
     private var now = NIODeadline.now()
     private var drainState = Drain.open
     private var handshakeTimer: TimerToken?

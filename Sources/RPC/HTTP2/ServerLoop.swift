@@ -39,6 +39,7 @@ final class ServerLoop: @unchecked Sendable {
     private let connectionCount: ConnectionCount
     private var registry = ServiceRegistry()
     private(set) var events = RPCServerEvents()
+    private(set) var callGuard: CallGuard?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var handlersRunning = 0
@@ -59,10 +60,15 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     /// Sets what the loop serves; once, before it listens.
-    func prepare(_ registry: ServiceRegistry, _ events: RPCServerEvents) {
+    func prepare(
+        _ registry: ServiceRegistry,
+        _ events: RPCServerEvents,
+        _ callGuard: CallGuard?,
+    ) {
         loop.eventLoop.preconditionInEventLoop()
         self.registry = registry
         self.events = events
+        self.callGuard = callGuard
     }
 
     // MARK: Connections

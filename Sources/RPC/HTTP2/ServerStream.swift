@@ -29,6 +29,7 @@ final class ServerStream {
     /// The peer has ended its side.
     var hasEnded = false
     var call: ServerCall?
+    var caller: Caller?
     var task: Task<Void, Never>?
     var reply = ReplyBody()
     /// The trailers of a good reply, if they are more than the code.
