@@ -108,6 +108,7 @@ let package = Package(
         module(
             "API",
             ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+            resources: [.embedInCode("Descriptors")],
         ),
 
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
@@ -146,6 +147,12 @@ let package = Package(
             dependencies: ["LoadKit", arguments],
             path: "loadtest/Command",
             swiftSettings: strict,
+        ),
+        .target(
+            name: "InteropMessages",
+            dependencies: [protobuf],
+            path: "loadtest/Interop/Messages",
+            swiftSettings: generated,
         ),
         .testTarget(
             name: "LoadTests",
