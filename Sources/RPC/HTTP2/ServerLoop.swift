@@ -6,27 +6,6 @@ internal import Loop
 internal import NIOCore
 internal import Synchronization
 
-/// Counts connections over all loops of a server.
-final class ConnectionCount: Sendable {
-    private let connectionsMax: Int
-    private let count = Atomic<Int>(0)
-
-    init(connectionsMax: Int) {
-        self.connectionsMax = connectionsMax
-    }
-
-    /// Counts one more, unless the server is full.
-    func enter() -> Bool {
-        if count.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
-        leave()
-        return false
-    }
-
-    func leave() {
-        count.subtract(1, ordering: .relaxed)
-    }
-}
-
 /// What the connections of one loop share; confined to that loop.
 final class ServerLoop: @unchecked Sendable {
     /// Methods found lately, so that a call need not build a string to find its own.
@@ -44,6 +23,7 @@ final class ServerLoop: @unchecked Sendable {
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var handlersRunning = 0
     private var drained: EventLoopPromise<Void>?
+    private var looking: RepeatedTask?
 
     init(
         loop: Loop,
@@ -69,6 +49,16 @@ final class ServerLoop: @unchecked Sendable {
         self.registry = registry
         self.events = events
         self.callGuard = callGuard
+        let pause = TimeAmount.milliseconds(configuration.lookMilliseconds)
+        looking = loop.eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { _ in
+            self.look()
+        }
+    }
+
+    /// Looks for what takes too long.
+    private func look() {
+        let now = NIODeadline.now()
+        for connection in Array(connections.values) { connection.look(now) }
     }
 
     // MARK: Connections
@@ -76,24 +66,33 @@ final class ServerLoop: @unchecked Sendable {
     /// Sets up an accepted channel; false when the server is full.
     func accept(_ channel: any Channel) throws -> Bool {
         loop.eventLoop.preconditionInEventLoop()
-        guard connectionCount.enter() else {
-            logger.warning("connection refused: the server has all that it may have")
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        if let limit = connectionCount.enter(address) {
+            events.limitHit?(limit)
+            logger.warning("connection refused", metadata: ["limit": "\(limit.rawValue)"])
             return false
         }
         let connection = ServerConnection(owner: self)
         connections[ObjectIdentifier(connection)] = connection
-        channel.closeFuture.whenComplete { _ in self.closed(connection) }
+        channel.closeFuture.whenComplete { _ in self.closed(connection, address) }
         try channel.pipeline.syncOperations.addHandler(connection)
         events.connectionOpened?()
         if drained != nil { connection.drain() }
         return true
     }
 
-    private func closed(_ connection: ServerConnection) {
+    private func closed(_ connection: ServerConnection, _ address: String) {
         connections[ObjectIdentifier(connection)] = nil
-        connectionCount.leave()
+        connectionCount.leave(address)
         events.connectionClosed?()
-        if connections.isEmpty { drained?.succeed() }
+        endIfDrained()
+    }
+
+    private func endIfDrained() {
+        guard connections.isEmpty, let drained else { return }
+        looking?.cancel()
+        looking = nil
+        drained.succeed()
     }
 
     /// Tells all peers to go; the future succeeds when the last connection has closed.
@@ -102,7 +101,7 @@ final class ServerLoop: @unchecked Sendable {
         if let drained { return drained.futureResult }
         let promise = loop.eventLoop.makePromise(of: Void.self)
         drained = promise
-        if connections.isEmpty { promise.succeed() }
+        endIfDrained()
         for connection in connections.values { connection.drain() }
         return promise.futureResult
     }
@@ -110,7 +109,7 @@ final class ServerLoop: @unchecked Sendable {
     /// Ends all connections, with an answer for every call that still runs.
     func cutOff() {
         loop.eventLoop.preconditionInEventLoop()
-        for connection in connections.values { connection.cutOff() }
+        for connection in connections.values { connection.cutOff("the server is shutting down") }
     }
 
     // MARK: Calls
