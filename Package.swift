@@ -173,7 +173,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
+                "API", "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast",
+                protobuf,
             ] + nio,
             path: "Tests/EndToEnd",
             exclude: ["Python", "Cases"],

@@ -200,8 +200,17 @@ struct ServerAssembly {
             loops: parts.map(\.loop),
             registry: { loop in parts[index(of: loop, in: parts)].bound.value.registry() },
             events: { loop in RPCServerEvents(counting: metrics[index(of: loop, in: parts)]) },
+            descriptors: servedDescriptors(),
             logger: logger,
         )
+    }
+
+    private static func servedDescriptors() -> DescriptorIndex {
+        do throws(DescriptorSetError) {
+            return try DescriptorIndex(descriptorSet: ServedDescriptors.set)
+        } catch {
+            invariantBroken("the descriptors in the program cannot be read: \(error)")
+        }
     }
 
     private static func index(of loop: Loop, in parts: [BoundParts]) -> Int {

@@ -164,3 +164,61 @@ private func names(_ files: [[UInt8]]?) throws -> [String]? {
         #expect(index.extensionNumbers(of: "") == nil)
     }
 }
+
+@Suite struct ReflectionAnswerTests {
+    typealias Request = Grpc_Reflection_V1_ServerReflectionRequest
+
+    private func answer(
+        _ question: Request.OneOf_MessageRequest?
+    ) throws -> Grpc_Reflection_V1_ServerReflectionResponse {
+        var request = Request()
+        request.host = "here"
+        request.messageRequest = question
+        let service = ReflectionService(index: try index(), services: ["b.Second", "a.First"])
+        let answer = service.answer(request)
+        #expect(answer.originalRequest == request)
+        #expect(answer.validHost == "here")
+        return answer
+    }
+
+    @Test func `services are listed by name, reflection among them`() throws {
+        #expect(
+            try answer(.listServices("*")).listServicesResponse.service.map(\.name) == [
+                "a.First", "b.Second", "grpc.reflection.v1.ServerReflection",
+                "grpc.reflection.v1alpha.ServerReflection",
+            ]
+        )
+    }
+
+    @Test func `files are found by name, symbol and extension`() throws {
+        let byExtension = Grpc_Reflection_V1_ExtensionRequest.with {
+            $0.containingType = "a.v1.Outer"
+            $0.extensionNumber = 110
+        }
+        for (question, count) in [
+            (Request.OneOf_MessageRequest.fileByFilename("top.proto"), 3),
+            (.fileContainingSymbol("Service.Call"), 3), (.fileContainingExtension(byExtension), 2),
+        ] {
+            let files = try answer(question).fileDescriptorResponse.fileDescriptorProto
+            #expect(files.count == count)
+        }
+        let numbers = try answer(.allExtensionNumbersOfType("a.v1.Outer"))
+            .allExtensionNumbersResponse
+        #expect(numbers.baseTypeName == "a.v1.Outer")
+        #expect(numbers.extensionNumber == [110, 120])
+    }
+
+    @Test func `what is not there is an answer`() throws {
+        for question in [
+            Request.OneOf_MessageRequest.fileByFilename("x"), .fileContainingSymbol("x"),
+            .fileContainingExtension(.init()), .allExtensionNumbersOfType("x"),
+        ] {
+            let error = try answer(question).errorResponse
+            #expect(error.errorCode == Int32(StatusCode.notFound.rawValue))
+            #expect(error.errorMessage.hasPrefix("unknown "))
+        }
+        #expect(
+            try answer(nil).errorResponse.errorCode == Int32(StatusCode.invalidArgument.rawValue)
+        )
+    }
+}
