@@ -154,6 +154,16 @@ let package = Package(
             path: "loadtest/Interop/Messages",
             swiftSettings: generated,
         ),
+        .executableTarget(
+            name: "holdfast-interop",
+            dependencies: [
+                "Base", "InteropMessages", "Loop", "RPC", protobuf, arguments, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            path: "loadtest/Interop/Command",
+            resources: [.embedInCode("Descriptors")],
+            swiftSettings: strict,
+        ),
         .testTarget(
             name: "LoadTests",
             dependencies: ["LoadKit"],
