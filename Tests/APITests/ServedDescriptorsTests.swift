@@ -2,6 +2,7 @@
 
 import API
 import RPC
+import SwiftProtobuf
 import Testing
 
 @Suite struct ServedDescriptorsTests {
@@ -25,6 +26,16 @@ import Testing
     ])
     func `what answers are made of is described`(symbol: String) {
         #expect(index.files(defining: symbol) != nil)
+    }
+
+    @Test func `the list of methods is that of the protocols`() throws {
+        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: ServedDescriptors.set)
+        let paths = set.file.flatMap { file in
+            file.service.flatMap { service in
+                service.method.map { "/\(file.package).\(service.name)/\($0.name)" }
+            }
+        }
+        #expect(paths.sorted() == ServedMethods.paths.sorted())
     }
 
     @Test func `the files are named as they are imported`() {

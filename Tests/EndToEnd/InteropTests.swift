@@ -65,6 +65,18 @@ private let cases = [
 /// What grpcio cannot serve: it does not tell a handler whether a request was compressed.
 private let unknownToPython = ["client_compressed_unary", "client_compressed_streaming"]
 
+/// The test client that comes with gRPC for Ruby; `ops/check interop` installs and names it.
+private let rubyClient = ProcessInfo.processInfo.environment["HOLDFAST_TEST_RUBY_CLIENT"]
+
+/// What it can play.
+private let casesOfRuby = cases.filter {
+    ![
+        "server_compressed_unary", "server_compressed_streaming", "half_duplex",
+        "special_status_message", "slow_consumer",
+    ]
+    .contains($0)
+}
+
 @Suite struct InteropTests {
     @Test func `our client and our server pass every case`() throws {
         let server = try InteropServer.ours()
@@ -85,6 +97,17 @@ private let unknownToPython = ["client_compressed_unary", "client_compressed_str
             .decode(TableOutcome.self, from: Data(ended.output.utf8))
         #expect(outcome.steps >= cases.count)
         #expect(outcome.problems == [], "\(ended.errors)")
+    }
+
+    @Test(.enabled(if: rubyClient != nil), arguments: casesOfRuby)
+    func `gRPC's own client in Ruby passes a case against our server`(name: String) throws {
+        let server = try InteropServer.ours()
+        let ended = try Binary.run([
+            "ruby", try #require(rubyClient), "--server_host=127.0.0.1",
+            "--server_port=\(server.port)", "--test_case=\(name)",
+        ])
+        #expect(ended.status == 0, "\(ended.errors)")
+        #expect(ended.output.contains("OK: \(name)"))
     }
 
     @Test(.enabled(if: Client.interpreter != nil))
