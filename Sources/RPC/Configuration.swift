@@ -38,6 +38,8 @@ package struct RPCServerConfiguration: Hashable, Sendable {
     package var connectionsMax = 1_024
     /// Handlers of the whole server that run at once; one more call is refused.
     package var callsMax = 4_096
+    /// When even the fastest call takes longer than this, in milliseconds, fewer calls are let in.
+    package var overloadLatencyMilliseconds: Int64 = 100
     /// The largest request in bytes, unless a method says otherwise.
     package var messageBytesMax = 262_144
     /// The deadline of a call that brings none, in milliseconds.

@@ -196,3 +196,23 @@ extension MessageDeframer {
         try result.get()
     }
 }
+
+/// A connection that never takes anything off its socket.
+final class DeafSocket {
+    private let channel: any Channel
+
+    init(port: Int) async throws {
+        channel = try await ClientBootstrap(group: TestLoops.first.eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.socketOption(.so_rcvbuf), value: 4_096)
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
+
+    func close() async throws {
+        try await channel.close().get()
+    }
+}

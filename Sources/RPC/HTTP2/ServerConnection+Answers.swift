@@ -6,10 +6,6 @@ internal import Loop
 internal import NIOCore
 
 extension ServerConnection {
-    /// The longest `grpc-message`, in bytes before encoding; a longer one is cut.
-    private static let statusMessageBytesMax = 2_048
-    /// The largest `grpc-status-details-bin` in bytes before encoding; a larger one is left out.
-    private static let statusDetailsBytesMax = 4_096
     /// A handler that sends waits while more than this waits for the caller, in bytes.
     private static let waitingBytesMax = 65_536
     static let unknownMethod = "unknown"
@@ -110,7 +106,7 @@ extension ServerConnection {
         stream.replies.isComplete = true
         var head: HeaderBlock?
         if compress || !call.replyMetadata.isEmpty {
-            head = replyHead(httpStatus: 200)
+            head = HeaderBlock(httpStatus: 200)
             if compress { head?.add("grpc-encoding", "gzip") }
             head?.add(call.replyMetadata)
         }
@@ -147,12 +143,19 @@ extension ServerConnection {
             stream.replies.isComplete = true
             session.resume(stream: stream.id)
         } else {
-            var block = replyHead(httpStatus: 200)
+            var block = HeaderBlock(httpStatus: 200)
             if let call = stream.call { block.add(call.replyMetadata) }
-            addStatus(status, to: &block)
+            block.add(status)
             if let call = stream.call { block.add(call.trailers) }
             session.submitReply(stream: stream.id, block, hasBody: false)
         }
+        wire.scheduleFlush()
+    }
+
+    /// Refuses a call because of overload.
+    func refuse(_ stream: ServerStream, _ refusal: ReadyRefusal) {
+        close(stream, refusal.status.code)
+        session?.submitReply(stream: stream.id, refusal.block, hasBody: false)
         wire.scheduleFlush()
     }
 
@@ -177,28 +180,21 @@ extension ServerConnection {
         _ extra: (name: String, value: String)?,
     ) {
         close(stream, status.code)
-        var block = replyHead(httpStatus: httpStatus)
+        var block = HeaderBlock(httpStatus: httpStatus)
         if let extra { block.add(extra.name, extra.value) }
-        addStatus(status, to: &block)
+        block.add(status)
         session?.submitReply(stream: stream.id, block, hasBody: false)
         wire.scheduleFlush()
     }
 
     // MARK: Header blocks
 
-    private func replyHead(httpStatus: Int) -> HeaderBlock {
-        var block = HeaderBlock()
-        block.add(":status", "\(httpStatus)")
-        block.add("content-type", "application/grpc")
-        return block
-    }
-
     /// The head of a stream, which may pack any of its messages; nil for the usual one.
     private func streamHead(_ stream: ServerStream) -> HeaderBlock? {
         guard let call = stream.call, call.acceptsGzip || !call.replyMetadata.isEmpty else {
             return nil
         }
-        var block = replyHead(httpStatus: 200)
+        var block = HeaderBlock(httpStatus: 200)
         if call.acceptsGzip { block.add("grpc-encoding", "gzip") }
         block.add(call.replyMetadata)
         return block
@@ -210,28 +206,11 @@ extension ServerConnection {
         if status == nil, metadata.isEmpty { return nil }
         var block = HeaderBlock()
         if let status {
-            addStatus(status, to: &block)
+            block.add(status)
         } else {
             block.add("grpc-status", "0")
         }
         block.add(metadata)
         return block
-    }
-
-    private func addStatus(_ status: Status, to block: inout HeaderBlock) {
-        block.add("grpc-status", "\(status.code.rawValue)")
-        if !status.message.isEmpty {
-            let message = status.message.utf8.prefix(Self.statusMessageBytesMax)
-            block.add(
-                "grpc-message",
-                PercentEncoding.encode(String(decoding: message, as: UTF8.self))
-            )
-        }
-        if let details = status.encodedDetails(), details.count <= Self.statusDetailsBytesMax {
-            block.add("grpc-status-details-bin", Base64.encode(details))
-        }
-        if let delay = status.retryDelayMilliseconds {
-            block.add("grpc-retry-pushback-ms", "\(delay)")
-        }
     }
 }

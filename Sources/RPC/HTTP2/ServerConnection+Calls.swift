@@ -143,8 +143,13 @@ extension ServerConnection {
         _ method: ServiceRegistry.Method,
         _ handler: @escaping UnaryHandler,
     ) {
-        guard let message = stream.inbox.popFirst(), mayStart(stream, method) else { return }
+        guard let message = stream.inbox.popFirst(), hasRoom(stream) else { return }
         countUnread(stream)
+        if let refusal = owner.callStarts(method.priority, by: stream.deadline) {
+            refuse(stream, refusal)
+            return
+        }
+        let startedAt = stream.startedAt
         let call = startCall(stream, method)
         call.requestWasCompressed = message.wasCompressed
         let id = stream.id
@@ -155,6 +160,7 @@ extension ServerConnection {
             } catch {
                 outcome = .failure(error)
             }
+            self.owner.callEnded(method.priority, startedAt: startedAt)
             self.handlerReturned(id, outcome)
         }
     }
@@ -164,7 +170,11 @@ extension ServerConnection {
         _ method: ServiceRegistry.Method,
         _ handler: @escaping StreamHandler,
     ) {
-        guard mayStart(stream, method) else { return }
+        guard hasRoom(stream) else { return }
+        if let refusal = owner.streamStarts() {
+            refuse(stream, refusal)
+            return
+        }
         let call = startCall(stream, method)
         let requests = MessageReader(connection: self, stream: stream)
         let replies = MessageWriter(connection: self, stream: stream)
@@ -176,20 +186,16 @@ extension ServerConnection {
             } catch {
                 failure = error
             }
+            self.owner.streamEnded()
             self.handlerReturned(id, failure)
         }
     }
 
-    /// Counts a handler in, or refuses the call because too much is under way.
-    private func mayStart(_ stream: ServerStream, _ method: ServiceRegistry.Method) -> Bool {
-        if unsentCount > owner.configuration.unsentBytesMax {
-            owner.events.limitHit?(.unsentReplies)
-            fail(stream, Status(.resourceExhausted, "too many replies wait on this connection"))
-            return false
-        }
-        if owner.handlerStarts() { return true }
-        owner.events.limitHit?(.calls)
-        fail(stream, Status(.resourceExhausted, "too many calls in flight"))
+    /// Refuses the call when too many replies wait on its connection.
+    private func hasRoom(_ stream: ServerStream) -> Bool {
+        if unsentCount <= owner.configuration.unsentBytesMax { return true }
+        owner.events.limitHit?(.unsentReplies)
+        fail(stream, Status(.resourceExhausted, "too many replies wait on this connection"))
         return false
     }
 
@@ -198,7 +204,7 @@ extension ServerConnection {
         _ method: ServiceRegistry.Method,
     ) -> ServerCall {
         let call = ServerCall(
-            loop: owner.loop,
+            owner: owner,
             path: method.path,
             metadata: stream.head.metadata,
             peer: peer,
@@ -213,7 +219,6 @@ extension ServerConnection {
 
     private func handlerReturned(_ id: Int32, _ outcome: Result<[UInt8], Status>) {
         owner.loop.eventLoop.preconditionInEventLoop()
-        owner.handlerReturned()
         guard let stream = streams[id], stream.phase == .running else { return }
         switch outcome {
         case .success(let message): answer(stream, message)
@@ -223,7 +228,6 @@ extension ServerConnection {
 
     private func handlerReturned(_ id: Int32, _ failure: Status?) {
         owner.loop.eventLoop.preconditionInEventLoop()
-        owner.handlerReturned()
         guard let stream = streams[id], stream.phase == .running else { return }
         if let failure {
             fail(stream, Self.checked(failure))

@@ -6,6 +6,25 @@ internal import Loop
 internal import NIOCore
 internal import Synchronization
 
+/// What a call is told that is refused because of overload: made once for many, because refusing must
+/// cost next to nothing.
+struct ReadyRefusal {
+    let retryMilliseconds: Int64
+    let status: Status
+    /// The header block of the whole answer.
+    let block: HeaderBlock
+
+    init(retryMilliseconds: Int64) {
+        self.retryMilliseconds = retryMilliseconds
+        status = Status(
+            .resourceExhausted,
+            "too many calls in flight",
+            details: [.retryInfo(delayMilliseconds: retryMilliseconds)],
+        )
+        block = HeaderBlock(answering: status)
+    }
+}
+
 /// What the connections of one loop share; confined to that loop.
 final class ServerLoop: @unchecked Sendable {
     /// Methods found lately, so that a call need not build a string to find its own.
@@ -14,14 +33,16 @@ final class ServerLoop: @unchecked Sendable {
     let loop: Loop
     let configuration: RPCServerConfiguration
     let logger: Logger
-    private let handlersMax: Int
     private let connectionCount: ConnectionCount
     private var registry = ServiceRegistry()
     private(set) var events = RPCServerEvents()
     private(set) var callGuard: CallGuard?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
-    private var handlersRunning = 0
+    private var overload: OverloadGuard
+    private var streamsRunning = 0
+    private let streamsMax: Int
+    private var refusal = ReadyRefusal(retryMilliseconds: 0)
     private var drained: EventLoopPromise<Void>?
     private var looking: RepeatedTask?
 
@@ -34,7 +55,10 @@ final class ServerLoop: @unchecked Sendable {
     ) {
         self.loop = loop
         self.configuration = configuration
-        self.handlersMax = handlersMax
+        streamsMax = handlersMax
+        var limits = OverloadGuard.Limits(callsMax: handlersMax)
+        limits.targetNanoseconds = configuration.overloadLatencyMilliseconds * 1_000_000
+        overload = OverloadGuard(limits)
         self.connectionCount = connectionCount
         self.logger = logger
     }
@@ -123,15 +147,47 @@ final class ServerLoop: @unchecked Sendable {
         return method
     }
 
-    /// Counts a handler in, unless too many run already.
-    func handlerStarts() -> Bool {
-        if handlersRunning >= handlersMax { return false }
-        handlersRunning += 1
-        return true
+    /// Counts a call in, or says why it is refused.
+    func callStarts(_ priority: CallPriority, by deadline: NIODeadline?) -> ReadyRefusal? {
+        let now = NIODeadline.now()
+        let remaining = deadline.map { ($0 - now).nanoseconds }
+        let time = Int64(clamping: now.uptimeNanoseconds)
+        switch overload.admit(priority, remaining: remaining, now: time) {
+        case .run: return nil
+        case .full:
+            events.limitHit?(.calls)
+            return overloaded()
+        case .overloaded, .tooLate:
+            events.limitHit?(.overload)
+            return overloaded()
+        }
     }
 
-    func handlerReturned() {
-        handlersRunning -= 1
-        invariant(handlersRunning >= 0, "more handlers returned than started")
+    func callEnded(_ priority: CallPriority, startedAt: NIODeadline) {
+        overload.ended(priority, after: (.now() - startedAt).nanoseconds)
+        invariant(overload.inFlight >= 0, "more calls ended than started")
+    }
+
+    /// Counts a stream in, unless too many run; its messages are counted as calls one by one.
+    func streamStarts() -> ReadyRefusal? {
+        if streamsRunning >= streamsMax {
+            events.limitHit?(.calls)
+            return overloaded()
+        }
+        streamsRunning += 1
+        return nil
+    }
+
+    func streamEnded() {
+        streamsRunning -= 1
+        invariant(streamsRunning >= 0, "more streams ended than started")
+    }
+
+    private func overloaded() -> ReadyRefusal {
+        let milliseconds = overload.retryMilliseconds
+        if refusal.retryMilliseconds != milliseconds {
+            refusal = ReadyRefusal(retryMilliseconds: milliseconds)
+        }
+        return refusal
     }
 }
