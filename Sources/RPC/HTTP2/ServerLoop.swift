@@ -4,6 +4,7 @@ internal import Base
 internal import Logging
 internal import Loop
 internal import NIOCore
+internal import NIOSSL
 internal import Synchronization
 
 /// Counts connections over all loops of a server.
@@ -37,10 +38,13 @@ final class ServerLoop: @unchecked Sendable {
     let logger: Logger
     private let handlersMax: Int
     private let connectionCount: ConnectionCount
+    private let tls: TLSContexts?
     private var registry = ServiceRegistry()
     private(set) var events = RPCServerEvents()
     private(set) var callGuard: CallGuard?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    /// The gates of connections whose TLS handshake is not over.
+    private var gates: [ObjectIdentifier: TLSGate] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var handlersRunning = 0
     private var drained: EventLoopPromise<Void>?
@@ -50,12 +54,14 @@ final class ServerLoop: @unchecked Sendable {
         configuration: RPCServerConfiguration,
         handlersMax: Int,
         connectionCount: ConnectionCount,
+        tls: TLSContexts?,
         logger: Logger,
     ) {
         self.loop = loop
         self.configuration = configuration
         self.handlersMax = handlersMax
         self.connectionCount = connectionCount
+        self.tls = tls
         self.logger = logger
     }
 
@@ -83,14 +89,47 @@ final class ServerLoop: @unchecked Sendable {
         let connection = ServerConnection(owner: self)
         connections[ObjectIdentifier(connection)] = connection
         channel.closeFuture.whenComplete { _ in self.closed(connection) }
+        if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
         events.connectionOpened?()
         if drained != nil { connection.drain() }
         return true
     }
 
+    /// Puts TLS before a connection, which hears of its channel once the handshake is over.
+    private func shakeHands(
+        _ channel: any Channel,
+        _ connection: ServerConnection,
+        _ tls: TLSContexts,
+    ) throws {
+        let key = ObjectIdentifier(connection)
+        let peer = channel.remoteAddress
+        let gate = TLSGate(
+            loop: loop,
+            millisecondsMax: tls.settings.handshakeMillisecondsMax,
+            opened: { identity in
+                self.gates[key] = nil
+                connection.identity = identity
+            },
+            failed: { reason in
+                self.events.handshakeFailed?(reason)
+                self.logger.info(
+                    "TLS handshake failed",
+                    metadata: [
+                        "peer": "\(peer.map { "\($0)" } ?? "unknown")", "reason": "\(reason)",
+                    ]
+                )
+            },
+        )
+        gates[key] = gate
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOSSLServerHandler(context: tls.current), gate,
+        ])
+    }
+
     private func closed(_ connection: ServerConnection) {
         connections[ObjectIdentifier(connection)] = nil
+        gates[ObjectIdentifier(connection)] = nil
         connectionCount.leave()
         events.connectionClosed?()
         if connections.isEmpty { drained?.succeed() }
@@ -104,6 +143,8 @@ final class ServerLoop: @unchecked Sendable {
         drained = promise
         if connections.isEmpty { promise.succeed() }
         for connection in connections.values { connection.drain() }
+        // Who is still shaking hands has asked for nothing yet, and can ask elsewhere.
+        for gate in Array(gates.values) { gate.close("the server is shutting down") }
         return promise.futureResult
     }
 
