@@ -176,22 +176,35 @@ import Testing
         }
     }
 
-    @Test func `another name can be demanded, an address cannot`() async throws {
+    @Test(arguments: [
+        ("orders.example.org", true), ("ORDERS.example.org.", true), ("stock.example.org", false),
+        ("a.shops.example.org", true), ("a.b.shops.example.org", false),
+        ("shops.example.org", false), ("any.net", false), ("example.org", false),
+    ])
+    func `the name that is demanded must be in the certificate`(
+        name: String,
+        isThere: Bool,
+    ) async throws {
+        // The address is there as well, and is not enough where a name is wanted.
         let files = try made.all.certificate(
             "named",
             by: made.authority,
-            names: "DNS:orders.example.org",
+            names: "DNS:orders.example.org,DNS:*.shops.example.org,DNS:*.net,IP:127.0.0.1",
         )
         let tls = ServerTLS(certificateFile: files.certificate, keyFile: files.key)
         try await withTLSServer(try TLSContexts(tls)) { port, _ in
             var configuration = made.clientTLS()
-            configuration.tls?.serverName = "orders.example.org"
-            #expect(await callOnce(port, configuration) == nil)
-            configuration.tls?.serverName = "stock.example.org"
-            #expect(await callOnce(port, configuration)?.code == .unavailable)
-            configuration.tls?.serverName = "127.0.0.1"
-            #expect(await callOnce(port, configuration)?.code == .failedPrecondition)
+            configuration.tls?.serverName = name
+            let status = await callOnce(port, configuration)
+            #expect(status?.code == (isThere ? nil : .unavailable))
+            #expect(isThere || status?.message.contains("another name") == true, "\(status)")
         }
+    }
+
+    @Test func `an address cannot be demanded as a name`() async throws {
+        var configuration = made.clientTLS()
+        configuration.tls?.serverName = "127.0.0.1"
+        #expect(await callOnce(1, configuration)?.code == .failedPrecondition)
     }
 
     @Test func `a client's own files are named when they cannot be used`() async throws {

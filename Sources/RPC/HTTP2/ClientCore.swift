@@ -182,6 +182,7 @@ final class ClientCore: @unchecked Sendable {
         let gate = TLSGate(
             loop: loop,
             millisecondsMax: configuration.connectMillisecondsMax,
+            refusal: { self.configuration.tls?.refusal(of: $0, host: self.host) },
             opened: { _ in self.gates[key] = nil },
             failed: { self.connectFailed($0) },
         )

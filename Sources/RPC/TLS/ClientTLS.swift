@@ -68,6 +68,28 @@ package struct ClientTLS: Hashable, Sendable {
         return isAddress(name) ? nil : name
     }
 
+    /// What is wrong with the certificate of `host`, after the library has checked it.
+    ///
+    /// The library is content with a certificate of the address even when a name is wanted. Who can
+    /// turn a name to an address of his own must not get by with a certificate of that address.
+    func refusal(of certificate: NIOSSLCertificate?, host: String) -> String? {
+        guard let name = name(for: host) else { return nil }
+        let names = certificate.map(PeerIdentity.init(certificate:))?.dnsNames ?? []
+        if names.contains(where: { covers($0, name) }) { return nil }
+        return "the peer's certificate is of another name: \(names), not \(name)"
+    }
+
+    /// Whether a name in a certificate is that name; `*` stands for one label, the first.
+    private func covers(_ pattern: String, _ name: String) -> Bool {
+        let pattern = pattern.lowercased()
+        var name = name.lowercased()[...]
+        if name.hasSuffix(".") { name = name.dropLast() }
+        guard pattern.hasPrefix("*.") else { return pattern == name }
+        let rest = name.drop { $0 != "." }
+        return rest.count < name.count && pattern.dropFirst() == rest
+            && rest.dropFirst().contains(".")
+    }
+
     private func isAddress(_ text: String) -> Bool {
         (try? SocketAddress(ipAddress: text, port: 0)) != nil
     }

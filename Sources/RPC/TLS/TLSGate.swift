@@ -20,6 +20,7 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
 
     private let loop: Loop
     private let millisecondsMax: Int64
+    private let refusal: (NIOSSLCertificate?) -> String?
     private let opened: (PeerIdentity?) -> Void
     private let failed: (_ reason: String) -> Void
     private var state = State.waiting
@@ -29,17 +30,20 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
     /// A gate that tells once how the handshake went.
     ///
     /// - Parameters:
+    ///   - refusal: what is wrong with a certificate that the library has checked; nil: nothing.
     ///   - opened: called with what the peer's certificate says, before the channel becomes active
     ///     for those behind the gate.
     ///   - failed: called instead; those behind the gate never hear of the channel.
     init(
         loop: Loop,
         millisecondsMax: Int64,
+        refusal: @escaping (NIOSSLCertificate?) -> String? = { _ in nil },
         opened: @escaping (PeerIdentity?) -> Void,
         failed: @escaping (_ reason: String) -> Void,
     ) {
         self.loop = loop
         self.millisecondsMax = millisecondsMax
+        self.refusal = refusal
         self.opened = opened
         self.failed = failed
     }
@@ -78,9 +82,14 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
             close("the peer did not agree on h2 in the TLS handshake (ALPN)")
             return
         }
+        let certificate = tls(context)?.peerCertificate
+        if let reason = refusal(certificate) {
+            close(reason)
+            return
+        }
         state = .open
         cancelTimer()
-        opened(tls(context)?.peerCertificate.map(PeerIdentity.init(certificate:)))
+        opened(certificate.map(PeerIdentity.init(certificate:)))
         context.fireChannelActive()
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }

@@ -19,9 +19,9 @@ struct Serve: AsyncParsableCommand {
               holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
                 --redis 127.0.0.1:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
-              holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
               holdfast serve --config /etc/holdfast.json --grpc-host 0.0.0.0 \\
-                --tls-certificate /etc/holdfast/server.pem --tls-key /etc/holdfast/server.key
+                --tls-certificate server.pem --tls-key server.key
+              holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
             """,
     )
 
