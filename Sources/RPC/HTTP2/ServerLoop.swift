@@ -122,8 +122,10 @@ final class ServerLoop: @unchecked Sendable {
             },
         )
         gates[key] = gate
+        var buffers = NIOSSLHandler.Configuration()
+        buffers.maximumPreservedOutboundBufferCapacity = TLSRules.keptBytesMax
         try channel.pipeline.syncOperations.addHandlers([
-            NIOSSLServerHandler(context: tls.current), gate,
+            NIOSSLServerHandler(context: tls.current, configuration: buffers), gate,
         ])
     }
 

@@ -31,8 +31,13 @@ enum TLSRules {
     /// How long a peer may take to answer that the connection ends, in milliseconds.
     static let closeMillisecondsMax: Int64 = 1_000
 
-    /// The suites of TLS 1.2 that RFC 9113 (appendix A) leaves over: a key for each connection, and
-    /// encryption that authenticates. TLS 1.3 has no others.
+    /// A larger buffer of encrypted bytes than this is not kept for a connection's next write.
+    static let keptBytesMax = 65_536
+
+    /// The suites of TLS 1.2 that RFC 9113 leaves over.
+    ///
+    /// Its appendix A forbids all but those with a key for each connection and encryption that
+    /// authenticates; TLS 1.3 has no others.
     private static let suites: [NIOTLSCipher] = [
         .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
