@@ -47,6 +47,7 @@ package final class RPCServer: Sendable {
     ///   - events: makes the counters of one loop, on that loop.
     ///   - callGuard: makes what judges the callers of one loop, on that loop; nil lets all in.
     ///   - descriptors: what reflection tells of the methods; without it there is no reflection.
+    ///   - tls: the certificates to show; nil serves without encryption.
     package init(
         configuration: RPCServerConfiguration,
         loops: [Loop],
@@ -54,6 +55,7 @@ package final class RPCServer: Sendable {
         events: @escaping @Sendable (Loop) -> RPCServerEvents = { _ in RPCServerEvents() },
         callGuard: @escaping @Sendable (Loop) -> CallGuard? = { _ in nil },
         descriptors: DescriptorIndex? = nil,
+        tls: TLSContexts? = nil,
         logger: Logger,
     ) {
         self.configuration = configuration
@@ -73,6 +75,7 @@ package final class RPCServer: Sendable {
                 configuration: configuration,
                 handlersMax: handlersMax,
                 connectionCount: count,
+                tls: tls,
                 logger: logger,
             )
         }
