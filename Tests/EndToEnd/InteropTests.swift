@@ -23,8 +23,8 @@ private final class InteropServer {
         port = String(line.1)
     }
 
-    static func ours() throws -> InteropServer {
-        try InteropServer([program, "server", "--port", "0"])
+    static func ours(_ flags: [String] = []) throws -> InteropServer {
+        try InteropServer([program, "server", "--port", "0"] + flags)
     }
 
     static func python() throws -> InteropServer {
@@ -86,6 +86,31 @@ private let casesOfRuby = cases.filter {
         #expect(server.program.end(SIGTERM) == 0)
     }
 
+    @Test func `every case passes over TLS`() throws {
+        let certificates = try Certificates()
+        let authority = try certificates.authority("interop-ca")
+        let files = try certificates.certificate(
+            "interop",
+            by: authority,
+            names: "DNS:interop.example",
+        )
+        let server = try InteropServer.ours([
+            "--tls-certificate", files.certificate, "--tls-key", files.key,
+        ])
+        let (status, lines) = try server.play([
+            "--all", "--tls-ca", authority.certificate, "--tls-server-name", "interop.example",
+        ])
+        #expect(lines == cases.map { "\($0): passed" })
+        #expect(status == 0)
+        // Without the authority nobody vouches for the server.
+        let distrust = try server.play([
+            "--test-case", "empty_unary", "--tls", "--tls-server-name", "interop.example",
+        ])
+        #expect(distrust.status == 1)
+        let plain = try server.play(["--test-case", "empty_unary", "--timeout", "5"])
+        #expect(plain.status == 1)
+    }
+
     @Test(.enabled(if: Client.interpreter != nil))
     func `grpcio passes every case against our server`() throws {
         let server = try InteropServer.ours()
@@ -95,7 +120,7 @@ private let casesOfRuby = cases.filter {
         ])
         let outcome = try JSONDecoder()
             .decode(TableOutcome.self, from: Data(ended.output.utf8))
-        #expect(outcome.steps >= cases.count)
+        #expect(outcome.steps >= cases.count + 4)
         #expect(outcome.problems == [], "\(ended.errors)")
     }
 
@@ -134,6 +159,7 @@ private let casesOfRuby = cases.filter {
             ["client", "--port", "1", "--all", "--test-case", "ping_pong"],
             ["client", "--port", "1", "--test-case", "none"], ["client", "--port", "0", "--all"],
             ["server"], ["server", "--port", "65536"],
+            ["server", "--port", "0", "--tls-key", "some.key"],
         ] {
             let ended = try Binary.run([InteropServer.program] + arguments)
             #expect(ended.status == 64, "\(arguments)")

@@ -103,6 +103,17 @@ class Cases:
     def large_unary(self):
         self.expect_payload(self.unary_call(self.large(), timeout=TIMEOUT), 314159)
 
+    def five_mebibytes(self):
+        size = 5 << 20
+        request = self.messages.SimpleRequest(
+            response_size=size, payload=self.messages.zeros(size))
+        self.expect_payload(self.unary_call(request, timeout=TIMEOUT), size)
+
+    def concurrent_large_unary(self):
+        calls = [self.unary_call.future(self.large(), timeout=TIMEOUT) for _ in range(300)]
+        for call in calls:
+            self.expect_payload(call.result(), 314159)
+
     def cacheable_unary(self):
         reply, call = self.cacheable_call.with_call(self.large(), timeout=TIMEOUT)
         expect(reply.payload.body.isdigit(), f"the reply is {reply.payload.body!r}")
@@ -270,8 +281,9 @@ class Cases:
 def main():
     protocols, address = sys.argv[1:]
     cases = Cases(Messages(protocols), address)
+    parts = {"method", "large", "asking"}
     names = [name for name, value in vars(Cases).items()
-             if callable(value) and not name.startswith(("_", "expect", "method", "large", "asking"))]
+             if callable(value) and name not in parts and not name.startswith(("_", "expect"))]
     problems = []
     for name in names:
         try:

@@ -44,6 +44,22 @@ struct ClientCommand: AsyncParsableCommand {
     @Flag(help: "Plays every case.")
     var all = false
 
+    @Flag(
+        help: "Calls over TLS and trusts whom the system trusts; the next two flags mean it, too."
+    )
+    var tls = false
+
+    @Option(
+        help: ArgumentHelp("PEM file of who signs the server's certificate.", valueName: "file")
+    )
+    var tlsCa: String?
+
+    @Option(
+        name: [.customLong("tls-server-name"), .customLong("server_host_override")],
+        help: ArgumentHelp("The name that the certificate must bear.", valueName: "name"),
+    )
+    var tlsServerName: String?
+
     @Option(
         help: ArgumentHelp(
             "How long slow_consumer waits before each of its 2,000 messages.",
@@ -93,6 +109,9 @@ struct ClientCommand: AsyncParsableCommand {
     private func play(_ testCase: InteropCase, _ loop: Loop) async throws(CaseFailure) {
         var configuration = RPCClientConfiguration()
         configuration.messageBytesMax = InteropLimits.messageBytesMax
+        if tls || tlsCa != nil || tlsServerName != nil {
+            configuration.tls = ClientTLS(trustRootsFile: tlsCa, serverName: tlsServerName)
+        }
         let client: RPCClient
         do throws(Status) {
             client = try await RPCClient.connect(

@@ -18,20 +18,30 @@ struct ServerCommand: AsyncParsableCommand {
 
             EXAMPLES
               holdfast-interop server --port 10000
-              holdfast-interop server --host 0.0.0.0 --port 0
+              holdfast-interop server --port 0 --tls-certificate server.pem --tls-key server.key
             """,
     )
 
     /// How long running calls may take once the server was told to stop, in milliseconds.
     private static let graceMilliseconds: Int64 = 5_000
-    /// Tests sleep as they like: what brings no deadline gets a day.
-    private static let deadlineMilliseconds: Int64 = 86_400_000
+    /// What a call, a message or a reader may take, in milliseconds: a day.
+    private static let patienceMilliseconds: Int64 = 86_400_000
+    /// Bytes that may wait on one connection in each direction: a large reply for every stream.
+    private static let queuedBytesMax = 134_217_728
 
     @Option(help: "The address to listen on.")
     var host = "127.0.0.1"
 
     @Option(help: "The port to listen on; 0 lets the system choose.")
     var port: Int
+
+    @Option(
+        help: ArgumentHelp("PEM file of the certificate to show: serves TLS.", valueName: "file")
+    )
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"))
+    var tlsKey: String?
 
     @Option(help: "Event loops, one thread each.")
     var loops = 2
@@ -40,15 +50,15 @@ struct ServerCommand: AsyncParsableCommand {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port takes 0 to 65535")
         }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together")
+        }
         guard (1...64).contains(loops) else { throw ValidationError("--loops takes 1 to 64") }
     }
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        var configuration = RPCServerConfiguration(host: host, port: port)
-        configuration.messageBytesMax = InteropLimits.messageBytesMax
-        configuration.deadlineDefaultMilliseconds = Self.deadlineMilliseconds
-        configuration.deadlineMillisecondsMax = Self.deadlineMilliseconds
+        let configuration = configuration()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let service = TestService()
         var logger = Logger(label: "holdfast-interop") { StreamLogHandler.standardError(label: $0) }
@@ -62,6 +72,7 @@ struct ServerCommand: AsyncParsableCommand {
                 return registry
             },
             descriptors: try DescriptorIndex(descriptorSet: PackageResources.interop_binpb),
+            tls: try tlsContexts(),
             logger: logger,
         )
         let bound = try await server.start()
@@ -69,5 +80,24 @@ struct ServerCommand: AsyncParsableCommand {
         for await _ in signals { break }
         await server.shutdown(graceMilliseconds: Self.graceMilliseconds)
         try await group.shutdownGracefully()
+    }
+
+    /// Limits that no test runs into: what is slow or large here is so on purpose.
+    private func configuration() -> RPCServerConfiguration {
+        var configuration = RPCServerConfiguration(host: host, port: port)
+        configuration.messageBytesMax = InteropLimits.messageBytesMax
+        configuration.unreadBytesMax = Self.queuedBytesMax
+        configuration.unsentBytesMax = Self.queuedBytesMax
+        configuration.deadlineDefaultMilliseconds = Self.patienceMilliseconds
+        configuration.deadlineMillisecondsMax = Self.patienceMilliseconds
+        configuration.messageMillisecondsMax = Self.patienceMilliseconds
+        configuration.stallMillisecondsMax = Self.patienceMilliseconds
+        configuration.overloadLatencyMilliseconds = Self.patienceMilliseconds
+        return configuration
+    }
+
+    private func tlsContexts() throws -> TLSContexts? {
+        guard let tlsCertificate, let tlsKey else { return nil }
+        return try TLSContexts(ServerTLS(certificateFile: tlsCertificate, keyFile: tlsKey))
     }
 }
