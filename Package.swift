@@ -107,7 +107,7 @@ let package = Package(
         ),
         module(
             "API",
-            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
         ),
 
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
@@ -117,7 +117,10 @@ let package = Package(
             "LedgerTests",
             ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
         ),
-        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        tests(
+            "APITests",
+            ["Base", "Domain", "Loop", "Promising", "RPC", "API", "Messages", protobuf] + nio,
+        ),
         module("Telemetry", ["Base"]),
         .executableTarget(
             name: "holdfast",
@@ -166,7 +169,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
+                "API", "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast",
+                protobuf,
             ] + nio,
             path: "Tests/EndToEnd",
             exclude: ["Python", "Cases"],
@@ -177,7 +181,7 @@ let package = Package(
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+            ["API", "Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
                 + [protobuf, logging, arguments] + nio,
         ),
     ],

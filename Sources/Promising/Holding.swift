@@ -19,6 +19,10 @@ package struct Holding<
         try await reserving.reserve(request) { false }
     }
 
+    package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        try await reserving.reservation(id)
+    }
+
     package func release(id: ID, origin: Origin) async {
         var body = DigestBuilder()
         body.add("release of an order that was refused")

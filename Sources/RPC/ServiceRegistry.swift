@@ -27,6 +27,8 @@ package struct ServiceRegistry: Sendable {
 
     /// Full names of all services, sorted.
     package var serviceNames: [String] { services.sorted() }
+    /// Paths of all methods, sorted.
+    package var paths: [String] { methods.keys.sorted() }
 
     /// Adds a method with one request and one reply; a second of the same name replaces the first.
     ///

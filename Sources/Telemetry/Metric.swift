@@ -19,6 +19,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case code
     /// The version of this program.
     case version
+    /// How something ended: `done` or `failed`.
+    case outcome
 }
 
 /// A published figure.
@@ -54,6 +56,9 @@ package enum Metric: String, CaseIterable, Sendable {
     case expired = "holdfast_expired_total"
     case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
 
+    case accessReloads = "holdfast_access_reloads_total"
+    case accessCallers = "holdfast_access_callers"
+
     case processResidentMemory = "process_resident_memory_bytes"
     case processCPU = "process_cpu_seconds_total"
     case processOpenFiles = "process_open_fds"
@@ -69,6 +74,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCalls: [.method, .code]
         case .rpcCallDuration: [.method]
         case .buildInfo: [.version]
+        case .accessReloads: [.outcome]
         default: []
         }
     }
@@ -77,7 +83,7 @@ package enum Metric: String, CaseIterable, Sendable {
         switch self {
         case .rpcCallDuration: .histogram
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
-            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag,
+            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .accessCallers,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
         default: .counter
@@ -113,6 +119,8 @@ package enum Metric: String, CaseIterable, Sendable {
         case .postgresConnections: "Postgres connections that are up."
         case .expired: "Reservations that this server expired."
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .accessReloads: "Changed contents of the access file that were taken, or failed to be."
+        case .accessCallers: "Callers that the access file names; 0: open to everybody."
         case .processResidentMemory: "Resident memory, in bytes."
         case .processCPU: "CPU time of user and system, in seconds."
         case .processOpenFiles: "File descriptors that are open."

@@ -21,6 +21,7 @@ final class RunningServer: Sendable {
     private let metrics: [LoopMetrics]
     private let shared: SharedParts
     private let workers: Workers
+    private let access: AccessWatch?
     private let group: MultiThreadedEventLoopGroup
     private let graceMs: Int64
 
@@ -31,6 +32,7 @@ final class RunningServer: Sendable {
         metrics: [LoopMetrics],
         shared: SharedParts,
         workers: Workers,
+        access: AccessWatch?,
         group: MultiThreadedEventLoopGroup,
         graceMs: Int64,
     ) {
@@ -40,6 +42,7 @@ final class RunningServer: Sendable {
         self.metrics = metrics
         self.shared = shared
         self.workers = workers
+        self.access = access
         self.group = group
         self.graceMs = graceMs
     }
@@ -105,13 +108,25 @@ final class RunningServer: Sendable {
         page.add(.expired, Int64(work.expired))
         page.add(.expirySweepLag, fraction: Double(work.expiryLagMs) / 1_000)
         page.add(.gateHealed, Int64(work.healed))
+        let access = await self.access?.figures() ?? AccessWatch.Figures()
+        access.write(to: &page)
         ProcessFigures.write(to: &page)
         return page.text()
+    }
+
+    /// Takes what the access file says now.
+    func reloadAccess() async {
+        guard let access else {
+            shared.logger.notice("there is no access file to read again")
+            return
+        }
+        await access.look(isAsked: true)
     }
 
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
         await rpc.shutdown(graceMilliseconds: graceMs)
+        await access?.stop()
         await workers.stop()
         for part in parts {
             let bound = part.bound

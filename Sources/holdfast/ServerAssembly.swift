@@ -23,18 +23,27 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         logger: Logger,
     ) async throws -> RunningServer {
+        let access = try configuration.accessFile.map { path in try AccessStart(path) }
         let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
         try postgres.start()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         do {
             try await demandSchema(postgres, logger: logger)
             let loops = group.makeIterator().map { Loop($0) }
-            let shared = await sharedParts(configuration, postgres, loops[0], logger)
+            let shared = await sharedParts(
+                configuration,
+                postgres,
+                loops[0],
+                access?.book,
+                logger,
+            )
             var parts: [BoundParts] = []
             for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
             let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
             let rpc = rpcServer(configuration, parts, metrics, logger)
             let port = try await rpc.start()
+            let watch = access.map { AccessWatch($0, parts, logger) }
+            await watch?.start()
             let workers = await RunningServer.Workers.start(configuration, shared, parts)
             return RunningServer(
                 grpcPort: port,
@@ -43,6 +52,7 @@ struct ServerAssembly {
                 metrics: metrics,
                 shared: shared,
                 workers: workers,
+                access: watch,
                 group: group,
                 graceMs: configuration.shutdownGraceMs,
             )
@@ -95,6 +105,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         _ postgres: PostgresClient,
         _ loop: Loop,
+        _ accessBook: AccessBook?,
         _ logger: Logger,
     ) async -> SharedParts {
         var limits = GateLimits()
@@ -116,6 +127,7 @@ struct ServerAssembly {
             gateLimits: limits,
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),
+            accessBook: accessBook,
             logger: logger,
         )
     }
@@ -200,6 +212,9 @@ struct ServerAssembly {
             loops: parts.map(\.loop),
             registry: { loop in parts[index(of: loop, in: parts)].bound.value.registry() },
             events: { loop in RPCServerEvents(counting: metrics[index(of: loop, in: parts)]) },
+            callGuard: { loop in
+                parts[index(of: loop, in: parts)].bound.value.access.callGuard(on: loop)
+            },
             logger: logger,
         )
     }

@@ -42,7 +42,7 @@ import Testing
             let flags = try SettingFlags.parse(["--\(key.flag)", "value"])
             #expect(flags.values == [key: "value"])
         }
-        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 24)
+        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 26)
     }
 
     @Test func `what is required is enough, and the rest has its defaults`() async throws {
@@ -57,7 +57,7 @@ import Testing
 
     @Test func `a flag comes before the environment, that before the file`() async throws {
         let json = """
-            {"grpc": {"port": 1, "host": "file"}, "loops": 7, "redis.address": "file:1"}
+            {"grpc": {"port": 1, "host": "127.0.0.2"}, "loops": 7, "redis.address": "file:1"}
             """
         let environment = ["HOLDFAST_GRPC_PORT": "2", "HOLDFAST_LOOPS": "6"]
         var flags = Self.required
@@ -66,7 +66,7 @@ import Testing
         let configuration = try ServeConfiguration(all)
         #expect(configuration.grpcPort == 3)
         #expect(configuration.loops == 6)
-        #expect(configuration.grpcHost == "file")
+        #expect(configuration.grpcHost == "127.0.0.2")
         #expect(configuration.redisAddress == "127.0.0.1:6379")
         #expect(all.values[.grpcPort]?.source == .flag)
         #expect(all.values[.loops]?.source == .environment)

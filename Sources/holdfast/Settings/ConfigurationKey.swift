@@ -30,6 +30,8 @@ enum ConfigurationKey: String, CaseIterable {
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
+    case accessFile = "access.file"
+    case accessOpenAnywhere = "access.open.anywhere"
 
     /// What values a setting takes.
     enum Kind: Equatable {
@@ -155,6 +157,15 @@ enum ConfigurationKey: String, CaseIterable {
             kind: .choice(["text", "json"]),
             byDefault: "text",
             meaning: "How log lines are written.",
+        ),
+        .accessFile: Entry(
+            kind: .text,
+            meaning: "JSON file of who may call; none: everybody, about everything.",
+        ),
+        .accessOpenAnywhere: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a server without access.file may listen beyond loopback.",
         ),
     ]
 

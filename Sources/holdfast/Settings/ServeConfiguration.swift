@@ -38,6 +38,9 @@ struct ServeConfiguration: Equatable, Sendable {
     /// The name of one of the logger's levels.
     var logLevel: String
     var logFormat: LogFormat
+    /// Who may call; nil: everybody.
+    var accessFile: String?
+    var accessOpenAnywhere: Bool
 
     /// Reads the settings of a server.
     ///
@@ -72,6 +75,8 @@ struct ServeConfiguration: Equatable, Sendable {
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text
+        accessFile = values.values[.accessFile]
+        accessOpenAnywhere = values.text(.accessOpenAnywhere) == "true"
         let problems = relationProblems
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }
@@ -103,8 +108,24 @@ struct ServeConfiguration: Equatable, Sendable {
             redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
             "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
         )
+        demand(
+            accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost),
+            "grpc.host is \(grpcHost), where others can reach a server that lets everybody do "
+                + "everything: set access.file, or access.open.anywhere to true",
+        )
+        demand(
+            accessFile == nil || !accessOpenAnywhere,
+            "access.file and access.open.anywhere contradict each other",
+        )
         return problems
     }
+}
+
+/// Whether an address is one that only this machine can reach.
+private func isLoopback(_ host: String) -> Bool {
+    if host == "localhost" || host == "::1" { return true }
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
 }
 
 extension Settings {

@@ -5,7 +5,10 @@ internal import Foundation
 /// Checks the names of settings.
 enum SettingNames {
     /// Variables that belong to commands and not to the settings of a server.
-    private static let otherVariables = ["HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT"]
+    private static let otherVariables = [
+        "HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT",
+        "HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE",
+    ]
     /// Variables that tests use.
     private static let testPrefix = "HOLDFAST_TEST_"
 
