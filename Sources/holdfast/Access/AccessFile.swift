@@ -17,12 +17,9 @@ struct AccessFile {
     func bytes() throws(AccessFileError) -> Data {
         let data: Data
         do {
-            let mode =
-                try
-                FileManager.default
-                .attributesOfItem(atPath: resolved)[.posixPermissions] as? Int
+            let mode = try mode
             // Whoever can write here can give himself every right.
-            if let mode, mode & 0o022 != 0 {
+            if mode & 0o022 != 0 {
                 let octal = String(mode, radix: 8)
                 throw failure("may be written by others (mode \(octal)): chmod go-w")
             }
@@ -76,22 +73,22 @@ struct AccessFile {
 
     /// Writes beside the file and takes its place.
     ///
-    /// A new file is for its owner alone from the first moment; one that is there keeps its mode,
-    /// which may well let a server read that runs as somebody else.
+    /// A new file is for its owner alone; one that is there keeps its mode, which may well let a
+    /// server read that runs as somebody else.
     private func replace(with data: Data) throws {
         do {
-            if !isThere {
-                try FileDescriptor.open(
-                    FilePath(resolved),
-                    .writeOnly,
-                    options: [.create, .exclusiveCreate],
-                    permissions: [.ownerReadWrite],
-                )
-                .close()
-            }
+            let kept = isThere ? try mode : 0o600
             try data.write(to: URL(fileURLWithPath: resolved), options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: kept], ofItemAtPath: resolved)
         } catch {
             throw failure("cannot be written: \((error as NSError).localizedDescription)")
+        }
+    }
+
+    private var mode: Int {
+        get throws {
+            let attributes = try FileManager.default.attributesOfItem(atPath: resolved)
+            return attributes[.posixPermissions] as? Int ?? 0o600
         }
     }
 

@@ -85,7 +85,7 @@ extension CallOptions {
         return try Self.checked(text, file)
     }
 
-    /// The token without what surrounds it. It is never shown, not even a wrong one.
+    /// The token without what surrounds it; it is never shown, not even a wrong one.
     private static func checked(_ text: String, _ source: String) throws -> String {
         let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {

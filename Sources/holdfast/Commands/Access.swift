@@ -24,10 +24,10 @@ struct Access: ParsableCommand {
 
             EXAMPLES
               holdfast access token shop --roles caller,channel --channel web \\
-                --file /etc/holdfast-access.json > shop.token
-              holdfast access list --file /etc/holdfast-access.json
-              holdfast access revoke shop --token 1f0c9a3e --file /etc/holdfast-access.json
-              HOLDFAST_ACCESS_FILE=/etc/holdfast-access.json holdfast access check
+                --file access.json
+              holdfast access list --file access.json
+              holdfast access revoke shop --token 1f0c9a3e --file access.json
+              HOLDFAST_ACCESS_FILE=access.json holdfast access check
             """,
         subcommands: [
             AccessMakeToken.self, AccessList.self, AccessRevoke.self, AccessCheck.self,
@@ -76,6 +76,14 @@ extension Roles {
     var text: String { list.map(\.rawValue).joined(separator: ",") }
 }
 
+extension AccessOptions {
+    /// The file to change; what this process writes from now on is its owner's alone.
+    func writableFile() throws -> AccessFile {
+        _ = umask(0o077)
+        return try accessFile()
+    }
+}
+
 extension CommandError {
     /// Tells what is wrong with an access file.
     init(_ error: AccessFileError) {
@@ -98,8 +106,8 @@ struct AccessCheck: AsyncParsableCommand {
             Ends with status 0 when a server would take the file, with 2 when it would not.
 
             EXAMPLES
-              holdfast access check --file /etc/holdfast-access.json
-              holdfast access check --file new.json && mv new.json /etc/holdfast-access.json
+              holdfast access check --file access.json
+              holdfast access check --file access.json --json
             """,
     )
 

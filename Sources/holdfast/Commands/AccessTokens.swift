@@ -16,8 +16,9 @@ struct AccessMakeToken: AsyncParsableCommand {
             alone goes to standard output.
 
             EXAMPLES
-              holdfast access token shop --roles caller,channel --channel web --file access.json
-              holdfast access token shop --file access.json --expires 2027-01-01 > shop.token
+              holdfast access token shop --roles caller,channel --channel web \\
+                --file access.json
+              holdfast access token shop --expires 2027-01-01 --file access.json
             """,
     )
 
@@ -45,7 +46,7 @@ struct AccessMakeToken: AsyncParsableCommand {
             var id: String
             var token: String
         }
-        let file = try options.accessFile()
+        let file = try options.writableFile()
         var generator = SystemRandomNumberGenerator()
         let text = BearerToken.make(using: &generator)
         let token = AccessToken(
@@ -125,8 +126,8 @@ struct AccessList: AsyncParsableCommand {
             A token is named by the first digits of its hash.
 
             EXAMPLES
-              holdfast access list --file /etc/holdfast-access.json
-              holdfast access list --file /etc/holdfast-access.json --json
+              holdfast access list --file access.json
+              holdfast access list --file access.json --json
             """,
     )
 
@@ -208,8 +209,8 @@ struct AccessRevoke: AsyncParsableCommand {
         abstract: "Takes away a caller, or one of its tokens.",
         discussion: """
             EXAMPLES
-              holdfast access revoke shop --token 1f0c9a3e --file /etc/holdfast-access.json
-              holdfast access revoke shop --file /etc/holdfast-access.json
+              holdfast access revoke shop --token 1f0c9a3e --file access.json
+              holdfast access revoke shop --file access.json
             """,
     )
 
@@ -225,7 +226,7 @@ struct AccessRevoke: AsyncParsableCommand {
             var tokens: [String]
             var isGone: Bool
         }
-        let file = try options.accessFile()
+        let file = try options.writableFile()
         let revoked = try file.change { callers in
             guard let index = callers.firstIndex(where: { $0.name == name }) else {
                 throw CommandError(.notFound, "there is no caller \(name)")

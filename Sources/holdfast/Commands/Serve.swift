@@ -19,8 +19,8 @@ struct Serve: AsyncParsableCommand {
               holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
                 --redis 127.0.0.1:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
+              holdfast serve --config /etc/holdfast.json --access-file access.json
               holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
-              holdfast serve --config /etc/holdfast.json --access-file /etc/holdfast-access.json
             """,
     )
 
