@@ -126,6 +126,7 @@ import Testing
         let without = try Binary.run(call)
         #expect(without.status == 6)
         #expect(without.errors.contains("hint: --token-file FILE"))
+        #expect(!without.errors.contains("--key"))
         let desk = "HOLDFAST_TOKEN=\(guarded.tokens["desk"] ?? "")"
         let denied = try Binary.run(["env", desk] + call + ["--json"])
         #expect(denied.status == 6)

@@ -27,6 +27,7 @@ actor AccessWatch {
     private var done = 0
     private var failed = 0
     private var task: Task<Void, Never>?
+    private var isStopped = false
 
     /// - Parameter start: what the loops know already.
     init(_ start: AccessStart, _ parts: [BoundParts], _ logger: Logger) {
@@ -47,13 +48,15 @@ actor AccessWatch {
         }
     }
 
+    /// Looks no more, not even when told to: the loops are about to go.
     func stop() {
+        isStopped = true
         task?.cancel()
     }
 
     /// Takes what the file says now, when it says something else.
     func look(isAsked: Bool) async {
-        if Task.isCancelled { return }
+        if isStopped { return }
         let bytes: Data
         let book: AccessBook
         do throws(AccessFileError) {
@@ -86,12 +89,12 @@ actor AccessWatch {
         logger.notice("access file taken", metadata: ["callers": "\(callers)"])
     }
 
-    /// Adds what happened to a page of metrics.
+    /// What it has seen so far.
     func figures() -> Figures {
         Figures(callers: callers, done: done, failed: failed)
     }
 
-    /// What a watch has seen.
+    /// What a watch has seen; without one, nothing.
     struct Figures: Sendable {
         var callers = 0
         var done = 0

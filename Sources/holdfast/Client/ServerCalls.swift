@@ -85,7 +85,7 @@ final class ServerCalls: Sendable {
             var error = CommandError(status)
             if let key, error.exit == .unreachable {
                 error.hint = "what became of it is unknown; try again with --key \(key)"
-            } else if let key, let hint = error.hint {
+            } else if let key, error.exit != .denied, let hint = error.hint {
                 error.hint = "\(hint); use --key \(key)"
             }
             throw error
