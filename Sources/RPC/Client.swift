@@ -26,14 +26,25 @@ package final class RPCClient: Sendable {
 
     /// Connects to a server.
     ///
-    /// - Throws: UNAVAILABLE when nobody answers there.
+    /// - Throws: UNAVAILABLE when nobody answers there, or not as TLS demands; FAILED_PRECONDITION
+    ///   when the client's own files for TLS cannot be used.
     package static func connect(
         host: String,
         port: Int,
         loop: Loop,
         configuration: RPCClientConfiguration = RPCClientConfiguration(),
     ) async throws(Status) -> RPCClient {
-        let core = ClientCore(host: host, port: port, loop: loop, configuration: configuration)
+        let core: ClientCore
+        do throws(TLSFileError) {
+            core = try ClientCore(
+                host: host,
+                port: port,
+                loop: loop,
+                configuration: configuration,
+            )
+        } catch {
+            throw Status(.failedPrecondition, "\(error)")
+        }
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Void, Status>, Never>) in
             core.onLoop { core.connect { continuation.resume(returning: $0) } }

@@ -94,6 +94,8 @@ package struct RPCClientConfiguration: Hashable, Sendable {
     package var callsWaitingMax = 65_536
     /// What `user-agent` says.
     package var userAgent = "swift-rpc/1"
+    /// Nil speaks without encryption; else the handshake may take as long again as connecting.
+    package var tls: ClientTLS?
 
     package init() {}
 }

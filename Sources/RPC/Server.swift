@@ -45,12 +45,14 @@ package final class RPCServer: Sendable {
     ///   - registry: makes the methods of one loop, on that loop.
     ///   - events: makes the counters of one loop, on that loop.
     ///   - callGuard: makes what judges the callers of one loop, on that loop; nil lets all in.
+    ///   - tls: the certificates to show; nil serves without encryption.
     package init(
         configuration: RPCServerConfiguration,
         loops: [Loop],
         registry: @escaping @Sendable (Loop) -> ServiceRegistry,
         events: @escaping @Sendable (Loop) -> RPCServerEvents = { _ in RPCServerEvents() },
         callGuard: @escaping @Sendable (Loop) -> CallGuard? = { _ in nil },
+        tls: TLSContexts? = nil,
         logger: Logger,
     ) {
         self.configuration = configuration
@@ -69,6 +71,7 @@ package final class RPCServer: Sendable {
                 configuration: configuration,
                 handlersMax: handlersMax,
                 connectionCount: count,
+                tls: tls,
                 logger: logger,
             )
         }

@@ -50,7 +50,7 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lostBecause = "\(error)"
+        lostBecause = TLSFailure.text(error)
         context.close(promise: nil)
     }
 
@@ -124,7 +124,7 @@ final class ClientConnection: ChannelInboundHandler {
     private func head(of call: ClientCall) -> HeaderBlock {
         var block = HeaderBlock()
         block.add(":method", "POST")
-        block.add(":scheme", "http")
+        block.add(":scheme", core.configuration.tls == nil ? "http" : "https")
         block.add(":path", call.path)
         block.add(":authority", authority)
         block.add("te", "trailers")

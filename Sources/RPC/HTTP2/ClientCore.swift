@@ -5,6 +5,7 @@ internal import DequeModule
 internal import Loop
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// Connection and calls of a client; confined to its loop, apart from `onLoop`.
 final class ClientCore: @unchecked Sendable {
@@ -24,13 +25,23 @@ final class ClientCore: @unchecked Sendable {
     let configuration: RPCClientConfiguration
     private let host: String
     private let port: Int
+    private let tls: NIOSSLContext?
     private var state = State.idle
     private var waiting = Deque<ClientCall>()
     private var connectWaiters: [(Result<Void, Status>) -> Void] = []
     private var channels: [ObjectIdentifier: any Channel] = [:]
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
+    /// The gates of connections whose TLS handshake is not over.
+    private var gates: [ObjectIdentifier: TLSGate] = [:]
 
-    init(host: String, port: Int, loop: Loop, configuration: RPCClientConfiguration) {
+    /// Reads the files for TLS, if there are any; blocks the thread.
+    init(
+        host: String,
+        port: Int,
+        loop: Loop,
+        configuration: RPCClientConfiguration,
+    ) throws(TLSFileError) {
+        tls = try configuration.tls?.context()
         self.host = host
         self.port = port
         self.loop = loop
@@ -144,7 +155,7 @@ final class ClientCore: @unchecked Sendable {
                 channel.eventLoop.makeCompletedFuture { try self.prepare(channel) }
             }
             .connect(host: host, port: port)
-            .whenFailure { self.connectFailed($0) }
+            .whenFailure { self.connectFailed("\($0)") }
     }
 
     private func prepare(_ channel: any Channel) throws {
@@ -155,14 +166,38 @@ final class ClientCore: @unchecked Sendable {
         channel.closeFuture.whenComplete { _ in
             self.channels[key] = nil
             self.connections[key] = nil
+            self.gates[key] = nil
         }
+        if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 
-    private func connectFailed(_ error: any Error) {
+    /// Puts TLS before a connection, which hears of its channel once the handshake is over.
+    private func shakeHands(
+        _ channel: any Channel,
+        _ connection: ClientConnection,
+        _ context: NIOSSLContext,
+    ) throws {
+        let key = ObjectIdentifier(connection)
+        let gate = TLSGate(
+            loop: loop,
+            millisecondsMax: configuration.connectMillisecondsMax,
+            refusal: { self.configuration.tls?.refusal(of: $0, host: self.host) },
+            opened: { _ in self.gates[key] = nil },
+            failed: { self.connectFailed($0) },
+        )
+        let handler = try NIOSSLClientHandler(
+            context: context,
+            serverHostname: configuration.tls?.name(for: host),
+        )
+        try channel.pipeline.syncOperations.addHandlers([handler, gate])
+        gates[key] = gate
+    }
+
+    private func connectFailed(_ reason: String) {
         guard case .connecting = state else { return }
         state = .idle
-        let status = Status(.unavailable, "cannot connect to \(host):\(port): \(error)")
+        let status = Status(.unavailable, "cannot connect to \(host):\(port): \(reason)")
         let calls = waiting
         waiting = []
         tellWaiters(.failure(status))
@@ -204,6 +239,7 @@ final class ClientCore: @unchecked Sendable {
         for call in calls { ended(call, status) }
         let closing = channels.values.map(\.closeFuture)
         for connection in connections.values { connection.close(status) }
+        for gate in Array(gates.values) { gate.close("the client is closed") }
         return .andAllComplete(closing, on: loop.eventLoop)
     }
 }

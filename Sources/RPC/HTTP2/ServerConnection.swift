@@ -59,17 +59,12 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: Channel
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        if context.channel.isActive { open(context) }
-    }
-
     func channelActive(context: ChannelHandlerContext) {
         open(context)
         context.fireChannelActive()
     }
 
     private func open(_ context: ChannelHandlerContext) {
-        guard session == nil else { return }
         peer = context.remoteAddress.map(Self.describe) ?? "unknown"
         now = .now()
         watch.opened(at: now, owner.configuration)

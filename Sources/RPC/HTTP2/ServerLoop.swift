@@ -4,6 +4,7 @@ internal import Base
 internal import Logging
 internal import Loop
 internal import NIOCore
+internal import NIOSSL
 internal import Synchronization
 
 /// What a call is told that is refused because of overload: made once for many, because refusing must
@@ -34,10 +35,13 @@ final class ServerLoop: @unchecked Sendable {
     let configuration: RPCServerConfiguration
     let logger: Logger
     private let connectionCount: ConnectionCount
+    private let tls: TLSContexts?
     private var registry = ServiceRegistry()
     private(set) var events = RPCServerEvents()
     private(set) var callGuard: CallGuard?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    /// The gates of connections whose TLS handshake is not over.
+    private var gates: [ObjectIdentifier: TLSGate] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var overload: OverloadGuard
     private var streamsRunning = 0
@@ -51,6 +55,7 @@ final class ServerLoop: @unchecked Sendable {
         configuration: RPCServerConfiguration,
         handlersMax: Int,
         connectionCount: ConnectionCount,
+        tls: TLSContexts?,
         logger: Logger,
     ) {
         self.loop = loop
@@ -60,6 +65,7 @@ final class ServerLoop: @unchecked Sendable {
         limits.targetNanoseconds = configuration.overloadLatencyMilliseconds * 1_000_000
         overload = OverloadGuard(limits)
         self.connectionCount = connectionCount
+        self.tls = tls
         self.logger = logger
     }
 
@@ -99,14 +105,49 @@ final class ServerLoop: @unchecked Sendable {
         let connection = ServerConnection(owner: self)
         connections[ObjectIdentifier(connection)] = connection
         channel.closeFuture.whenComplete { _ in self.closed(connection, address) }
+        if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
         events.connectionOpened?()
         if drained != nil { connection.drain() }
         return true
     }
 
+    /// Puts TLS before a connection, which hears of its channel once the handshake is over.
+    private func shakeHands(
+        _ channel: any Channel,
+        _ connection: ServerConnection,
+        _ tls: TLSContexts,
+    ) throws {
+        let key = ObjectIdentifier(connection)
+        let peer = channel.remoteAddress
+        let gate = TLSGate(
+            loop: loop,
+            millisecondsMax: tls.settings.handshakeMillisecondsMax,
+            opened: { identity in
+                self.gates[key] = nil
+                connection.identity = identity
+            },
+            failed: { reason in
+                self.events.handshakeFailed?(reason)
+                self.logger.info(
+                    "TLS handshake failed",
+                    metadata: [
+                        "peer": "\(peer.map { "\($0)" } ?? "unknown")", "reason": "\(reason)",
+                    ]
+                )
+            },
+        )
+        gates[key] = gate
+        var buffers = NIOSSLHandler.Configuration()
+        buffers.maximumPreservedOutboundBufferCapacity = TLSRules.keptBytesMax
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOSSLServerHandler(context: tls.current, configuration: buffers), gate,
+        ])
+    }
+
     private func closed(_ connection: ServerConnection, _ address: String) {
         connections[ObjectIdentifier(connection)] = nil
+        gates[ObjectIdentifier(connection)] = nil
         connectionCount.leave(address)
         events.connectionClosed?()
         endIfDrained()
@@ -127,6 +168,8 @@ final class ServerLoop: @unchecked Sendable {
         drained = promise
         endIfDrained()
         for connection in connections.values { connection.drain() }
+        // Who is still shaking hands has asked for nothing yet, and can ask elsewhere.
+        for gate in Array(gates.values) { gate.close("the server is shutting down") }
         return promise.futureResult
     }
 
