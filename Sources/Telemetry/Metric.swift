@@ -58,6 +58,9 @@ package enum Metric: String, CaseIterable, Sendable {
 
     case accessReloads = "holdfast_access_reloads_total"
     case accessCallers = "holdfast_access_callers"
+    case tlsHandshakeFailures = "holdfast_tls_handshake_failures_total"
+    case tlsReloads = "holdfast_tls_reloads_total"
+    case tlsCertificateExpiry = "holdfast_tls_certificate_expiry_seconds"
 
     case processResidentMemory = "process_resident_memory_bytes"
     case processCPU = "process_cpu_seconds_total"
@@ -74,7 +77,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCalls: [.method, .code]
         case .rpcCallDuration: [.method]
         case .buildInfo: [.version]
-        case .accessReloads: [.outcome]
+        case .accessReloads, .tlsReloads: [.outcome]
         default: []
         }
     }
@@ -84,6 +87,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: .histogram
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
             .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .accessCallers,
+            .tlsCertificateExpiry,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
         default: .counter
@@ -121,6 +125,10 @@ package enum Metric: String, CaseIterable, Sendable {
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
         case .accessReloads: "Changed contents of the access file that were taken, or failed to be."
         case .accessCallers: "Callers that the access file names; 0: open to everybody."
+        case .tlsHandshakeFailures: "Connections that ended before their TLS handshake was over."
+        case .tlsReloads: "Changed certificate files that were taken, or failed to be."
+        case .tlsCertificateExpiry:
+            "End of the server's certificate, in seconds since 1970-01-01 UTC; 0 without TLS."
         case .processResidentMemory: "Resident memory, in bytes."
         case .processCPU: "CPU time of user and system, in seconds."
         case .processOpenFiles: "File descriptors that are open."

@@ -71,7 +71,7 @@ final class LoopParts {
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
-        for path in registry.paths {
+        for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
         }

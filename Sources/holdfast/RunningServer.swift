@@ -22,6 +22,7 @@ final class RunningServer: Sendable {
     private let shared: SharedParts
     private let workers: Workers
     private let access: AccessWatch?
+    private let tls: TLSWatch?
     private let group: MultiThreadedEventLoopGroup
     private let graceMs: Int64
 
@@ -33,6 +34,7 @@ final class RunningServer: Sendable {
         shared: SharedParts,
         workers: Workers,
         access: AccessWatch?,
+        tls: TLSWatch?,
         group: MultiThreadedEventLoopGroup,
         graceMs: Int64,
     ) {
@@ -43,6 +45,7 @@ final class RunningServer: Sendable {
         self.shared = shared
         self.workers = workers
         self.access = access
+        self.tls = tls
         self.group = group
         self.graceMs = graceMs
     }
@@ -110,21 +113,24 @@ final class RunningServer: Sendable {
         page.add(.gateHealed, Int64(work.healed))
         let access = await self.access?.figures() ?? AccessWatch.Figures()
         access.write(to: &page)
+        if let tls {
+            tls.write(to: &page)
+        } else {
+            page.add(.tlsCertificateExpiry, 0)
+        }
         ProcessFigures.write(to: &page)
         return page.text()
     }
 
-    /// Takes what the access file says now.
-    func reloadAccess() async {
-        guard let access else {
-            shared.logger.notice("there is no access file to read again")
-            return
-        }
-        await access.look(isAsked: true)
+    /// Reads again what may change while the server runs.
+    func reload() async {
+        tls?.look(isAsked: true)
+        await access?.look(isAsked: true)
     }
 
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
+        tls?.stop()
         await rpc.shutdown(graceMilliseconds: graceMs)
         await access?.stop()
         await workers.stop()

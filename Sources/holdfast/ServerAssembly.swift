@@ -24,6 +24,7 @@ struct ServerAssembly {
         logger: Logger,
     ) async throws -> RunningServer {
         let access = try configuration.accessFile.map { path in try AccessStart(path) }
+        let tls = try configuration.tls.map { settings in try TLSContexts(settings) }
         let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
         try postgres.start()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
@@ -40,10 +41,12 @@ struct ServerAssembly {
             var parts: [BoundParts] = []
             for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
             let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
-            let rpc = rpcServer(configuration, parts, metrics, logger)
+            let rpc = rpcServer(configuration, parts, metrics, tls, logger)
             let port = try await rpc.start()
-            let watch = access.map { AccessWatch($0, parts, logger) }
-            await watch?.start()
+            let accessWatch = access.map { AccessWatch($0, parts, logger) }
+            await accessWatch?.start()
+            let tlsWatch = tls.map { TLSWatch($0, logger: logger) }
+            tlsWatch?.start()
             let workers = await RunningServer.Workers.start(configuration, shared, parts)
             return RunningServer(
                 grpcPort: port,
@@ -52,7 +55,8 @@ struct ServerAssembly {
                 metrics: metrics,
                 shared: shared,
                 workers: workers,
-                access: watch,
+                access: accessWatch,
+                tls: tlsWatch,
                 group: group,
                 graceMs: configuration.shutdownGraceMs,
             )
@@ -195,6 +199,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         _ parts: [BoundParts],
         _ metrics: [LoopMetrics],
+        _ tls: TLSContexts?,
         _ logger: Logger,
     ) -> RPCServer {
         var rpc = RPCServerConfiguration(
@@ -215,6 +220,7 @@ struct ServerAssembly {
             callGuard: { loop in
                 parts[index(of: loop, in: parts)].bound.value.access.callGuard(on: loop)
             },
+            tls: tls,
             logger: logger,
         )
     }

@@ -10,6 +10,7 @@ enum StartFailure {
         switch error {
         case let error as CommandError: return error
         case let error as AccessFileError: return CommandError(error)
+        case let error as TLSFileError: return CommandError(.invalid, "\(error)")
         case RPCServerError.portInUse(let host, let port):
             return CommandError(
                 .failed,

@@ -10,6 +10,7 @@ import Testing
     private func problems(_ flags: [ConfigurationKey: String]) async throws -> [String] {
         var all: [ConfigurationKey: String] = [
             .redisAddress: "127.0.0.1:6379", .postgresConninfo: "dbname=holdfast",
+            .grpcPlaintextAnywhere: "true",
         ]
         all.merge(flags) { $1 }
         let settings = try await Settings(flags: all, environment: [:], file: nil)
@@ -34,6 +35,12 @@ import Testing
         #expect(try await problems([.grpcHost: host, .accessOpenAnywhere: "false"]).count == 1)
         #expect(try await problems([.grpcHost: host, .accessOpenAnywhere: "true"]) == [])
         #expect(try await problems([.grpcHost: host, .accessFile: "/a.json"]) == [])
+        // Whoever has no certificate cannot even connect.
+        let tls: [ConfigurationKey: String] = [
+            .grpcHost: host, .tlsCertificate: "c", .tlsKey: "k", .tlsClientCA: "a",
+        ]
+        #expect(try await problems(tls).count == 1)
+        #expect(try await problems(tls.merging([.tlsClientRequired: "true"]) { $1 }) == [])
     }
 
     @Test func `a server is not open and closed at once`() async throws {

@@ -33,6 +33,7 @@ struct CallOptions: ParsableArguments {
         )
     )
     var tokenFile: String?
+    @OptionGroup(title: "TLS") var tls: TLSOptions
 
     /// The server to ask.
     func address(

@@ -32,6 +32,12 @@ enum ConfigurationKey: String, CaseIterable {
     case logFormat = "log.format"
     case accessFile = "access.file"
     case accessOpenAnywhere = "access.open.anywhere"
+    case tlsCertificate = "tls.certificate"
+    case tlsKey = "tls.key"
+    case tlsClientCA = "tls.client.ca"
+    case tlsClientRequired = "tls.client.required"
+    case tlsHandshakeMsMax = "tls.handshake.ms.max"
+    case grpcPlaintextAnywhere = "grpc.plaintext.anywhere"
 
     /// What values a setting takes.
     enum Kind: Equatable {
@@ -165,7 +171,32 @@ enum ConfigurationKey: String, CaseIterable {
         .accessOpenAnywhere: Entry(
             kind: .choice(["false", "true"]),
             byDefault: "false",
-            meaning: "Whether a server without access.file may listen beyond loopback.",
+            meaning: "Whether a server that is open to everybody may listen beyond loopback.",
+        ),
+        .tlsCertificate: Entry(
+            kind: .text,
+            meaning: "PEM file of the server's certificate and its chain; none: no TLS.",
+        ),
+        .tlsKey: Entry(kind: .text, meaning: "PEM file of the certificate's private key."),
+        .tlsClientCA: Entry(
+            kind: .text,
+            meaning: "PEM file of who signs clients' certificates; none: no client is asked.",
+        ),
+        .tlsClientRequired: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a client without a certificate is sent away.",
+        ),
+        .tlsHandshakeMsMax: number(
+            1...600_000,
+            10_000,
+            "ms",
+            "How long a TLS handshake may take.",
+        ),
+        .grpcPlaintextAnywhere: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a server without TLS may listen beyond loopback.",
         ),
     ]
 

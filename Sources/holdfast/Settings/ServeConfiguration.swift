@@ -2,6 +2,7 @@
 
 internal import Base
 internal import Foundation
+internal import RPC
 
 /// Everything that a server is told at start.
 struct ServeConfiguration: Equatable, Sendable {
@@ -41,6 +42,9 @@ struct ServeConfiguration: Equatable, Sendable {
     /// Who may call; nil: everybody.
     var accessFile: String?
     var accessOpenAnywhere: Bool
+    /// Nil: calls come without encryption.
+    var tls: ServerTLS?
+    var grpcPlaintextAnywhere: Bool
 
     /// Reads the settings of a server.
     ///
@@ -77,7 +81,9 @@ struct ServeConfiguration: Equatable, Sendable {
         logFormat = values.text(.logFormat) == "json" ? .json : .text
         accessFile = values.values[.accessFile]
         accessOpenAnywhere = values.text(.accessOpenAnywhere) == "true"
-        let problems = relationProblems
+        tls = values.tls
+        grpcPlaintextAnywhere = values.text(.grpcPlaintextAnywhere) == "true"
+        let problems = relationProblems + values.tlsProblems
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }
 
@@ -109,23 +115,28 @@ struct ServeConfiguration: Equatable, Sendable {
             "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
         )
         demand(
-            accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost),
+            accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost)
+                || tls?.isClientCertificateRequired == true,
             "grpc.host is \(grpcHost), where others can reach a server that lets everybody do "
-                + "everything: set access.file, or access.open.anywhere to true",
+                + "everything: set access.file or tls.client.required, or access.open.anywhere "
+                + "to true",
         )
         demand(
             accessFile == nil || !accessOpenAnywhere,
             "access.file and access.open.anywhere contradict each other",
         )
+        demand(
+            tls != nil || grpcPlaintextAnywhere || isLoopback(grpcHost),
+            "grpc.host is \(grpcHost), where others could listen in on calls without encryption: "
+                + "set tls.certificate and tls.key, or grpc.plaintext.anywhere to true",
+        )
         return problems
     }
 }
 
-/// Whether an address is one that only this machine can reach.
-private func isLoopback(_ host: String) -> Bool {
-    if host == "localhost" || host == "::1" { return true }
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+extension ServeConfiguration {
+    /// Whether calls come without encryption from other machines.
+    var isPlaintextForOthers: Bool { tls == nil && !isLoopback(grpcHost) }
 }
 
 extension Settings {
@@ -139,7 +150,7 @@ extension Settings {
 }
 
 /// Values that were checked already.
-private struct Values {
+struct Values {
     let values: [ConfigurationKey: String]
 
     func text(_ key: ConfigurationKey) -> String {

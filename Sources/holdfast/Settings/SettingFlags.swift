@@ -106,6 +106,36 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.accessOpenAnywhere.help
     )
     var accessOpenAnywhere: String?
+    @Option(
+        name: ConfigurationKey.tlsCertificate.optionName,
+        help: ConfigurationKey.tlsCertificate.help
+    )
+    var tlsCertificate: String?
+    @Option(
+        name: ConfigurationKey.tlsKey.optionName,
+        help: ConfigurationKey.tlsKey.help
+    )
+    var tlsKey: String?
+    @Option(
+        name: ConfigurationKey.tlsClientCA.optionName,
+        help: ConfigurationKey.tlsClientCA.help
+    )
+    var tlsClientCA: String?
+    @Option(
+        name: ConfigurationKey.tlsClientRequired.optionName,
+        help: ConfigurationKey.tlsClientRequired.help
+    )
+    var tlsClientRequired: String?
+    @Option(
+        name: ConfigurationKey.tlsHandshakeMsMax.optionName,
+        help: ConfigurationKey.tlsHandshakeMsMax.help
+    )
+    var tlsHandshakeMsMax: String?
+    @Option(
+        name: ConfigurationKey.grpcPlaintextAnywhere.optionName,
+        help: ConfigurationKey.grpcPlaintextAnywhere.help
+    )
+    var grpcPlaintextAnywhere: String?
 
     /// The flags that were given.
     var values: [ConfigurationKey: String] {
@@ -136,6 +166,12 @@ struct SettingFlags: ParsableArguments {
             .logFormat: logFormat,
             .accessFile: accessFile,
             .accessOpenAnywhere: accessOpenAnywhere,
+            .tlsCertificate: tlsCertificate,
+            .tlsKey: tlsKey,
+            .tlsClientCA: tlsClientCA,
+            .tlsClientRequired: tlsClientRequired,
+            .tlsHandshakeMsMax: tlsHandshakeMsMax,
+            .grpcPlaintextAnywhere: grpcPlaintextAnywhere,
         ]
         return all.compactMapValues { $0 }
     }

@@ -8,6 +8,8 @@ enum SettingNames {
     private static let otherVariables = [
         "HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT",
         "HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE",
+        "HOLDFAST_TLS", "HOLDFAST_TLS_CA", "HOLDFAST_TLS_SERVER_NAME",
+        "HOLDFAST_TLS_CLIENT_CERTIFICATE", "HOLDFAST_TLS_CLIENT_KEY",
     ]
     /// Variables that tests use.
     private static let testPrefix = "HOLDFAST_TEST_"
