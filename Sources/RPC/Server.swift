@@ -60,7 +60,10 @@ package final class RPCServer: Sendable {
         self.events = events
         self.callGuard = callGuard
         self.logger = logger
-        let count = ConnectionCount(connectionsMax: configuration.connectionsMax)
+        let count = ConnectionCount(
+            connectionsMax: configuration.connectionsMax,
+            perAddressMax: configuration.connectionsPerAddressMax,
+        )
         let handlersMax = max(1, configuration.callsMax / max(1, loops.count))
         parts = loops.map { loop in
             ServerLoop(

@@ -63,19 +63,19 @@ final class ClientCore: @unchecked Sendable {
     func start(_ call: ClientCall) {
         guard call.phase != .done else { return }
         if call.isCancelled {
-            ended(call, .failure(Status(.cancelled, "the caller gave up")))
+            ended(call, Status(.cancelled, "the caller gave up"))
             return
         }
         call.attempts += 1
         if call.attempts > Self.attemptsMax {
-            ended(call, .failure(.connectionLost("no connection would take the call")))
+            ended(call, .connectionLost("no connection would take the call"))
             return
         }
         call.phase = .waiting
         armDeadline(of: call)
         switch state {
         case .closed:
-            ended(call, .failure(Status(.unavailable, "the client is closed")))
+            ended(call, Status(.unavailable, "the client is closed"))
         case .ready(let connection):
             guard connection.waitingCount < configuration.callsWaitingMax else {
                 refuse(call)
@@ -99,14 +99,14 @@ final class ClientCore: @unchecked Sendable {
     }
 
     /// Gives a call its outcome.
-    func ended(_ call: ClientCall, _ outcome: Result<UnaryAnswer, Status>) {
+    func ended(_ call: ClientCall, _ failure: Status?) {
         if let timer = call.deadlineTimer { loop.timers.cancel(timer) }
         call.deadlineTimer = nil
-        call.complete(outcome)
+        call.complete(failure)
     }
 
     private func refuse(_ call: ClientCall) {
-        ended(call, .failure(Status(.resourceExhausted, "too many calls are waiting")))
+        ended(call, Status(.resourceExhausted, "too many calls are waiting"))
     }
 
     private func armDeadline(of call: ClientCall) {
@@ -128,7 +128,7 @@ final class ClientCore: @unchecked Sendable {
         case .done:
             break
         }
-        ended(call, .failure(status))
+        ended(call, status)
     }
 
     // MARK: Connection
@@ -184,7 +184,7 @@ final class ClientCore: @unchecked Sendable {
             millisecondsMax: configuration.connectMillisecondsMax,
             refusal: { self.configuration.tls?.refusal(of: $0, host: self.host) },
             opened: { _ in self.gates[key] = nil },
-            failed: { self.connectFailed($0) },
+            failed: { reason, _ in self.connectFailed(reason) },
         )
         let handler = try NIOSSLClientHandler(
             context: context,
@@ -201,7 +201,7 @@ final class ClientCore: @unchecked Sendable {
         let calls = waiting
         waiting = []
         tellWaiters(.failure(status))
-        for call in calls { ended(call, .failure(status)) }
+        for call in calls { ended(call, status) }
     }
 
     /// A connection is there.
@@ -236,7 +236,7 @@ final class ClientCore: @unchecked Sendable {
         let calls = waiting
         waiting = []
         tellWaiters(.failure(status))
-        for call in calls { ended(call, .failure(status)) }
+        for call in calls { ended(call, status) }
         let closing = channels.values.map(\.closeFuture)
         for connection in connections.values { connection.close(status) }
         for gate in Array(gates.values) { gate.close("the client is closed") }

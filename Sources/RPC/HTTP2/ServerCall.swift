@@ -24,6 +24,12 @@ package final class ServerCall: @unchecked Sendable {
     private var replyMetadataState = Metadata()
     private var trailersState = Metadata()
     private var cancelled = false
+    /// Whether the caller can unpack what we compress.
+    package let acceptsGzip: Bool
+    /// Whether the request of a unary call travelled compressed.
+    package internal(set) var requestWasCompressed = false
+    /// Whether the reply of a unary call is to be compressed, if the caller can unpack it.
+    package var compressesReply = false
 
     init(
         loop: Loop,
@@ -32,6 +38,7 @@ package final class ServerCall: @unchecked Sendable {
         peer: String,
         caller: Caller?,
         deadline: NIODeadline?,
+        acceptsGzip: Bool,
     ) {
         self.loop = loop
         self.path = path
@@ -39,6 +46,7 @@ package final class ServerCall: @unchecked Sendable {
         self.peer = peer
         self.caller = caller
         self.deadline = deadline
+        self.acceptsGzip = acceptsGzip
     }
 
     /// What goes out before the reply.

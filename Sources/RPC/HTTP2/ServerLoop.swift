@@ -7,27 +7,6 @@ internal import NIOCore
 internal import NIOSSL
 internal import Synchronization
 
-/// Counts connections over all loops of a server.
-final class ConnectionCount: Sendable {
-    private let connectionsMax: Int
-    private let count = Atomic<Int>(0)
-
-    init(connectionsMax: Int) {
-        self.connectionsMax = connectionsMax
-    }
-
-    /// Counts one more, unless the server is full.
-    func enter() -> Bool {
-        if count.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
-        leave()
-        return false
-    }
-
-    func leave() {
-        count.subtract(1, ordering: .relaxed)
-    }
-}
-
 /// What the connections of one loop share; confined to that loop.
 final class ServerLoop: @unchecked Sendable {
     /// Methods found lately, so that a call need not build a string to find its own.
@@ -48,6 +27,7 @@ final class ServerLoop: @unchecked Sendable {
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var handlersRunning = 0
     private var drained: EventLoopPromise<Void>?
+    private var looking: RepeatedTask?
 
     init(
         loop: Loop,
@@ -75,6 +55,16 @@ final class ServerLoop: @unchecked Sendable {
         self.registry = registry
         self.events = events
         self.callGuard = callGuard
+        let pause = TimeAmount.milliseconds(configuration.lookMilliseconds)
+        looking = loop.eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { _ in
+            self.look()
+        }
+    }
+
+    /// Looks for what takes too long.
+    private func look() {
+        let now = NIODeadline.now()
+        for connection in Array(connections.values) { connection.look(now) }
     }
 
     // MARK: Connections
@@ -82,13 +72,15 @@ final class ServerLoop: @unchecked Sendable {
     /// Sets up an accepted channel; false when the server is full.
     func accept(_ channel: any Channel) throws -> Bool {
         loop.eventLoop.preconditionInEventLoop()
-        guard connectionCount.enter() else {
-            logger.warning("connection refused: the server has all that it may have")
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        if let limit = connectionCount.enter(address) {
+            events.limitHit?(limit)
+            logger.warning("connection refused", metadata: ["limit": "\(limit.rawValue)"])
             return false
         }
         let connection = ServerConnection(owner: self)
         connections[ObjectIdentifier(connection)] = connection
-        channel.closeFuture.whenComplete { _ in self.closed(connection) }
+        channel.closeFuture.whenComplete { _ in self.closed(connection, address) }
         if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
         events.connectionOpened?()
@@ -111,7 +103,8 @@ final class ServerLoop: @unchecked Sendable {
                 self.gates[key] = nil
                 connection.identity = identity
             },
-            failed: { reason in
+            failed: { reason, limit in
+                if let limit { self.events.limitHit?(limit) }
                 self.events.handshakeFailed?(reason)
                 self.logger.info(
                     "TLS handshake failed",
@@ -129,12 +122,19 @@ final class ServerLoop: @unchecked Sendable {
         ])
     }
 
-    private func closed(_ connection: ServerConnection) {
+    private func closed(_ connection: ServerConnection, _ address: String) {
         connections[ObjectIdentifier(connection)] = nil
         gates[ObjectIdentifier(connection)] = nil
-        connectionCount.leave()
+        connectionCount.leave(address)
         events.connectionClosed?()
-        if connections.isEmpty { drained?.succeed() }
+        endIfDrained()
+    }
+
+    private func endIfDrained() {
+        guard connections.isEmpty, let drained else { return }
+        looking?.cancel()
+        looking = nil
+        drained.succeed()
     }
 
     /// Tells all peers to go; the future succeeds when the last connection has closed.
@@ -143,7 +143,7 @@ final class ServerLoop: @unchecked Sendable {
         if let drained { return drained.futureResult }
         let promise = loop.eventLoop.makePromise(of: Void.self)
         drained = promise
-        if connections.isEmpty { promise.succeed() }
+        endIfDrained()
         for connection in connections.values { connection.drain() }
         // Who is still shaking hands has asked for nothing yet, and can ask elsewhere.
         for gate in Array(gates.values) { gate.close("the server is shutting down") }
@@ -153,7 +153,7 @@ final class ServerLoop: @unchecked Sendable {
     /// Ends all connections, with an answer for every call that still runs.
     func cutOff() {
         loop.eventLoop.preconditionInEventLoop()
-        for connection in connections.values { connection.cutOff() }
+        for connection in connections.values { connection.cutOff("the server is shutting down") }
     }
 
     // MARK: Calls
