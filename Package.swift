@@ -108,6 +108,7 @@ let package = Package(
         module(
             "API",
             ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
+            resources: [.embedInCode("Descriptors")],
         ),
 
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
@@ -148,6 +149,22 @@ let package = Package(
             name: "holdfast-load",
             dependencies: ["LoadKit", arguments],
             path: "loadtest/Command",
+            swiftSettings: strict,
+        ),
+        .target(
+            name: "InteropMessages",
+            dependencies: [protobuf],
+            path: "loadtest/Interop/Messages",
+            swiftSettings: generated,
+        ),
+        .executableTarget(
+            name: "holdfast-interop",
+            dependencies: [
+                "Base", "InteropMessages", "Loop", "RPC", protobuf, arguments, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            path: "loadtest/Interop/Command",
+            resources: [.embedInCode("Descriptors")],
             swiftSettings: strict,
         ),
         .testTarget(
