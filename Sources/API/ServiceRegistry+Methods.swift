@@ -31,7 +31,9 @@ extension ServiceRegistry {
         unary(service: service, method: method) { bytes, call async throws(Status) -> [UInt8] in
             let request = try decode(Request.self, bytes)
             let origin = Origin(call.metadata, newRequestID: newRequestID)
-            return try encode(try await body(bound.value, request, origin))
+            return try await withinDeadline(of: call) { () async throws(Status) in
+                try encode(try await body(bound.value, request, origin))
+            }
         }
     }
 }
