@@ -51,14 +51,15 @@ import Testing
                 }
                 #expect(error?.kind == .late)
             }
-            #expect(client.statistics().unitsSent == 0)
+            try await eventually { client.statistics().unitsLate == 3 }
             #expect(client.statistics().unitsLate == 3)
+            #expect(client.statistics().unitsSent == 0)
             #expect(await first?.kind == .connectFailed)
         }
     }
 
     @Test func `a statement that may take long is given up when its caller is`() async throws {
-        try await withClient { (client) async throws in
+        try await withClient(with: options(statementTimeoutMs: 0)) { (client) async throws in
             let error = await failure {
                 try await within(150) { try await client.execute(sleep, []) }
             }
