@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import Promising
 import Redis
+import Synchronization
 import TestServers
 import Testing
 
@@ -24,6 +25,14 @@ private struct StandingEpoch: EpochAuthority {
         by server: String,
         steps: some EpochSteps,
     ) async throws(Failure) -> EpochRecord { record }
+}
+
+/// What callers heard, in order.
+private final class Answered: Sendable {
+    private let answers = Mutex<[Failure?]>([])
+
+    func note(_ answer: Failure?) { answers.withLock { $0.append(answer) } }
+    var all: [Failure?] { answers.withLock { $0 } }
 }
 
 @Suite struct GateDeadlineTests {
@@ -123,17 +132,26 @@ private struct StandingEpoch: EpochAuthority {
             bench.server.kill()
             for _ in 0..<500 where gate.isOpen { try await Task.sleep(for: .milliseconds(2)) }
             let soon = Deadline.now.advanced(milliseconds: 30)
-            #expect(await failure(gate, admission(1, soon)) == .deadlineExceeded)
+            let patient = Deadline.now.advanced(milliseconds: 60_000)
+            let answered = Answered()
+            let bound = NIOLoopBound(gate, eventLoop: bench.loop.eventLoop)
+            let waiting = [(1 as UInt64, patient), (2, soon)]
+                .map { key, deadline in
+                    bench.loop.start {
+                        let failure = await failure(bound.value, admission(key, deadline))
+                        answered.note(failure)
+                    }
+                }
+            for task in waiting { await task.value }
+            // With more time it is the gate that gives up, and later.
+            let away = Failure.unavailable(what: "gate", retryAfterMs: 100)
+            #expect(answered.all == [.deadlineExceeded, away])
+            #expect(gate.counters.late == 1)
             // A load returns; its caller sees himself that his time is over.
             let rows = [LoadedPosition(position: 8, version: 1, free: 1, channelSafety: [])]
             try await Deadline.$current.withValue(.now.advanced(milliseconds: 30)) {
                 try await gate.load(rows, epoch: 1)
             }
-            // With more time it is the gate that gives up.
-            let patient = Deadline.now.advanced(milliseconds: 60_000)
-            let away = await failure(gate, admission(2, patient))
-            #expect(away == .unavailable(what: "gate", retryAfterMs: 100))
-            #expect(gate.counters.late == 1)
         }
     }
 }
