@@ -33,6 +33,7 @@ package final class LoopMetrics: Sendable {
 
     package func connectionOpened() { add(.rpcConnections, 1) }
     package func connectionClosed() { add(.rpcConnections, -1) }
+    package func handshakeFailed() { add(.tlsHandshakeFailures, 1) }
     package func callStarted() { add(.rpcCallsInFlight, 1) }
 
     /// Counts a call that was answered, reset or lost.
@@ -65,6 +66,7 @@ package final class LoopMetrics: Sendable {
     package func writeCalls(to page: inout MetricsPage) {
         page.add(.rpcConnections, value(.rpcConnections))
         page.add(.rpcCallsInFlight, value(.rpcCallsInFlight))
+        page.add(.tlsHandshakeFailures, value(.tlsHandshakeFailures))
         for (method, counts) in methods { write(method, counts, &page) }
         write("unknown", unknown, &page)
     }
