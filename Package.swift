@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         module("Base", []),
-        module("Loop", [deque] + nio),
+        module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
@@ -94,7 +94,11 @@ let package = Package(
             ["Base", "Loop", "CNghttp2", "CZlib", protobuf, logging, deque] + nio + tls,
         ),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
-        module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Postgres",
+            ["Base", "CLibpq", deque],
+            resources: [.embedInCode("Statements")],
+        ),
         module(
             "Gate",
             ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
@@ -116,7 +120,8 @@ let package = Package(
         tests("DomainTests", ["Base", "Domain"]),
         tests(
             "LedgerTests",
-            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+            ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]
+                + nio,
         ),
         tests(
             "APITests",
