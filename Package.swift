@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         module("Base", []),
-        module("Loop", [deque] + nio),
+        module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
@@ -94,7 +94,11 @@ let package = Package(
             ["Base", "Loop", "CNghttp2", "CZlib", protobuf, logging, deque] + nio + tls,
         ),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
-        module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Postgres",
+            ["Base", "CLibpq", deque],
+            resources: [.embedInCode("Statements")],
+        ),
         module(
             "Gate",
             ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
@@ -107,7 +111,7 @@ let package = Package(
         ),
         module(
             "API",
-            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
             resources: [.embedInCode("Descriptors")],
         ),
 
@@ -116,9 +120,13 @@ let package = Package(
         tests("DomainTests", ["Base", "Domain"]),
         tests(
             "LedgerTests",
-            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+            ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]
+                + nio,
         ),
-        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        tests(
+            "APITests",
+            ["Base", "Domain", "Loop", "Promising", "RPC", "API", "Messages", protobuf] + nio,
+        ),
         module("Telemetry", ["Base"]),
         .executableTarget(
             name: "holdfast",
@@ -195,7 +203,7 @@ let package = Package(
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+            ["API", "Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
                 + [protobuf, logging, arguments] + nio,
         ),
     ],

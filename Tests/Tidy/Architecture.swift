@@ -37,7 +37,7 @@ let architecture: [String: Imports] = [
     ),
     "API": Imports(
         ours: ["Base", "Domain", "Loop", "Promising", "RPC", "Messages"],
-        others: nio.union(["SwiftProtobuf", "Logging"]),
+        others: nio.union(["SwiftProtobuf", "Logging", "Crypto"]),
     ),
     "Workers": Imports(
         ours: ["Base", "Loop", "Domain", "Promising"],
