@@ -4,8 +4,6 @@
 // the calls that matter. A change leaves a mark with each watcher; the watcher then reads the state
 // anew on its own loop, so one that reads slowly gets the latest and nothing piles up for it.
 
-internal import Loop
-internal import NIOCore
 internal import SwiftProtobuf
 internal import Synchronization
 
@@ -34,9 +32,6 @@ package final class HealthService: Sendable {
     private static let requestBytesMax = 1_024
     /// Watchers of the whole server; each holds one of the calls that may be in flight.
     private static let watchersMax = 256
-
-    /// When a watcher that does not read is looked at again, in milliseconds.
-    private static let slowPeerMilliseconds: Int64 = 100
 
     private let state = Mutex(State())
 
@@ -87,9 +82,9 @@ package final class HealthService: Sendable {
             method: "Watch",
             messageBytesMax: Self.requestBytesMax,
             priority: .exempt,
-        ) { requests, replies, call async throws(Status) in
+        ) { requests, replies, _ async throws(Status) in
             guard let message = try await requests.next() else { return }
-            try await self.watch(try Self.service(in: message.bytes), replies, call.loop)
+            try await self.watch(try Self.service(in: message.bytes), replies)
         }
     }
 
@@ -103,11 +98,7 @@ package final class HealthService: Sendable {
     }
 
     /// Sends the status of the service now, and again whenever it is another.
-    private func watch(
-        _ service: String,
-        _ replies: MessageWriter,
-        _ loop: Loop,
-    ) async throws(Status) {
+    private func watch(_ service: String, _ replies: MessageWriter) async throws(Status) {
         let (marks, mark) = AsyncStream.makeStream(
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
@@ -118,14 +109,10 @@ package final class HealthService: Sendable {
         mark.yield()
         var told: ServingStatus?
         for await _ in marks {
+            // What a peer has not read yet is old already: add nothing to it.
+            try await replies.drained()
             let (status, isStopped) = state.withLock { ($0.status(of: service), $0.isStopped) }
             if status != told {
-                if replies.waitingByteCount > 0 {
-                    // What the peer has not read yet is old already: add nothing to it.
-                    let later = NIODeadline.now() + .milliseconds(Self.slowPeerMilliseconds)
-                    loop.timers.schedule(at: later) { mark.yield() }
-                    continue
-                }
                 try await replies.send(try Self.response(status))
                 told = status
             }
