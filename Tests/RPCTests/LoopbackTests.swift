@@ -450,10 +450,6 @@ import Testing
             await #expect(throws: Status(.notFound, "unknown service nobody")) {
                 _ = try await check(client, "nobody")
             }
-            let watch = await failure { () throws(Status) in
-                try await client.unary("/grpc.health.v1.Health/Watch", [])
-            }
-            #expect(watch?.code == .unimplemented)
         }
     }
 }
