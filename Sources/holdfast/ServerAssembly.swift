@@ -32,7 +32,9 @@ struct ServerAssembly {
             let shared = await sharedParts(configuration, postgres, loops[0], logger)
             var parts: [BoundParts] = []
             for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
-            let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
+            let metrics = loops.map { _ in
+                LoopMetrics(methods: ServedMethods.paths, limits: LoopMetrics.limits)
+            }
             let rpc = rpcServer(configuration, parts, metrics, logger)
             let port = try await rpc.start()
             let workers = await RunningServer.Workers.start(configuration, shared, parts)

@@ -123,6 +123,7 @@ func makeServer(
             var events = RPCServerEvents()
             events.connectionOpened = { witness.note("connection opened") }
             events.connectionClosed = { witness.note("connection closed") }
+            events.limitHit = { witness.note("limit \($0)") }
             events.callStarted = { witness.note("start \($0)") }
             events.callEnded = { method, code, _ in witness.note("end \(method) \(code.name)") }
             return events
@@ -165,4 +166,13 @@ func failure(_ call: () async throws(Status) -> UnaryAnswer) async -> Status? {
     } catch {
         return error
     }
+}
+
+/// Something that one task tells another once.
+final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
+
+    var isSet: Bool { state.load(ordering: .acquiring) }
+
+    func set() { state.store(true, ordering: .releasing) }
 }

@@ -37,7 +37,9 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private(set) var peer = "unknown"
     /// What the peer's certificate says; set once the handshake is over.
     var identity: PeerIdentity?
-    private var now = NIODeadline.now()
+    private(set) var now = NIODeadline.now()
+    var frames: FrameGuard
+    var scanner = FrameScanner()
     private var drainState = Drain.open
     private var handshakeTimer: TimerToken?
     private var drainTimer: TimerToken?
@@ -45,6 +47,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     init(owner: ServerLoop) {
         self.owner = owner
+        frames = FrameGuard(owner.configuration.session)
         wire = Wire(loop: owner.loop)
     }
 
@@ -67,7 +70,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         now = .now()
-        wire.receive(unwrapInboundIn(data))
+        receive(unwrapInboundIn(data))
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -76,12 +79,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let error = wire.brokenBy {
-            owner.logger.info(
-                "connection broken",
-                metadata: ["peer": "\(peer)", "error": "\(error)"]
-            )
-        }
+        if let end = wire.brokenBy { report(end) }
         cancelTimers()
         for stream in streams.values { abandon(stream) }
         streams = [:]
@@ -178,6 +176,7 @@ extension ServerConnection: SessionEvents {
         let limits = owner.configuration.session
         if unsafe stream.head.receive(name: name, value: value, limits: limits) { return true }
         headerOverruns += 1
+        owner.events.limitHit?(.headerList)
         if headerOverruns > limits.headerOverrunsMax {
             session?.terminate(code: NGHTTP2_ENHANCE_YOUR_CALM)
         } else {
@@ -193,9 +192,12 @@ extension ServerConnection: SessionEvents {
     }
 
     func dataReceived(stream id: Int32, _ bytes: LentBytes) {
+        guard let stream = find(id), stream.phase != .answered else {
+            receivedLate(stream: id, count: bytes.count)
+            return
+        }
         session?.consume(stream: id, count: bytes.count)
-        guard let stream = find(id), stream.phase == .body else { return }
-        unsafe take(bytes, stream)
+        if stream.phase == .body { unsafe take(bytes, stream) }
     }
 
     func dataEnded(stream id: Int32) {
@@ -218,14 +220,15 @@ extension ServerConnection: SessionEvents {
 
     func headersSentLast(stream id: Int32) {
         guard let stream = find(id), !stream.hasEnded else { return }
-        // The answer is out before the request is in: the rest is of no use to anyone.
-        session?.reset(stream: id, code: NGHTTP2_NO_ERROR)
+        awaitEnd(stream)
     }
 
     func streamClosed(stream id: Int32, errorCode: UInt32) {
+        frames.closed(stream: id)
         guard let stream = find(id) else { return }
         streams[id] = nil
         latest = nil
+        if let timer = stream.lateTimer { timers.cancel(timer) }
         abandon(stream)
     }
 
@@ -239,4 +242,14 @@ extension ServerConnection: SessionEvents {
     }
 
     func goAwayReceived(lastStream: Int32, errorCode: UInt32) {}
+
+    func invalidFrameReceived(_ header: FrameHeader, _ error: SessionError) {
+        countRefusal(header, error)
+    }
+
+    func frameSent(_ header: FrameHeader) { frames.sent(header) }
+
+    func resetSent(stream: Int32, errorCode: UInt32) { judgeReset(stream, errorCode) }
+
+    func goAwaySent(lastStream: Int32) { frames.sentGoAway(lastStream: lastStream) }
 }

@@ -32,6 +32,10 @@ final class ServerStream {
     var caller: Caller?
     var task: Task<Void, Never>?
     var reply = ReplyBody()
+    /// Bytes of the request that came after the answer.
+    var lateBytes = 0
+    /// Ends the wait for the rest of a request that has its answer.
+    var lateTimer: TimerToken?
     /// The trailers of a good reply, if they are more than the code.
     var trailers: HeaderBlock?
 
