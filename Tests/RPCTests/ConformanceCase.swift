@@ -94,7 +94,9 @@ extension Expected {
         case .nothing: break
         }
         try await peer.send([.ping(Self.sign)])
-        let log = try await peer.wait { $0.all(FrameType.ping).contains { $0.payload == Self.sign } }
+        let log = try await peer.wait {
+            $0.all(FrameType.ping).contains { $0.payload == Self.sign }
+        }
         guard log.all(FrameType.ping).contains(where: { $0.payload == Self.sign }) else {
             return "the connection died, GOAWAY \(String(describing: log.goAway))"
         }

@@ -10,41 +10,56 @@ extension ConformanceCase {
         changing changed: [String: String?] = [:],
         adding added: [(String, String)] = [],
     ) -> ConformanceCase {
-        return ConformanceCase(section, what, .reset(Code.protocolError)) {
+        ConformanceCase(section, what, .reset(Code.protocolError)) {
             [.headers(1, $0.block(changing: changed, adding: added))]
         }
     }
 
-    static let headerFields = [
-        malformed("8.2", "upper case in a name", adding: [("X-Test", "ok")]),
-        malformed("8.2", "a blank in a name", adding: [("x test", "ok")]),
-        malformed("8.2", "a line end in a value", adding: [("x-test", "a\r\nb")]),
-        malformed("8.2.2", "connection", adding: [("connection", "keep-alive")]),
-        malformed("8.2.2", "keep-alive", adding: [("keep-alive", "1")]),
-        malformed("8.2.2", "proxy-connection", adding: [("proxy-connection", "close")]),
-        malformed("8.2.2", "transfer-encoding", adding: [("transfer-encoding", "chunked")]),
-        malformed("8.2.2", "upgrade", adding: [("upgrade", "websocket")]),
-        malformed("8.2.2", "te other than trailers", adding: [("te", "trailers, deflate;q=0.5")]),
-        malformed("8.3", "an unknown pseudo header", adding: [(":test", "ok")]),
-        malformed("8.3", "a pseudo header of answers", adding: [(":status", "200")]),
-        malformed("8.3", "a pseudo header after others", adding: [("x", "y"), (":scheme", "http")]),
-        malformed("8.3.1", "an empty path", changing: [":path": ""]),
-        malformed("8.3.1", "no method", changing: [":method": nil]),
-        malformed("8.3.1", "no scheme", changing: [":scheme": nil]),
-        malformed("8.3.1", "no path", changing: [":path": nil]),
-        malformed("8.1.1", "content-length without a body", adding: [("content-length", "5")]),
-        malformed("8.1.1", "content-length that is no number", adding: [("content-length", "-1")]),
-        malformed(
-            "8.1.1",
-            "two content-lengths",
-            adding: [("content-length", "0"), ("content-length", "0")],
-        ),
-    ] + [":method", ":scheme", ":path", ":authority"].map { name in
-        ConformanceCase("8.3.1", "\(name) twice", .reset(Code.protocolError)) { kind in
-            let fields = kind.fields()
-            return [.headers(1, HPACK.block(fields.filter { $0.0 == name } + fields))]
+    static let headerFields =
+        [
+            malformed("8.2", "upper case in a name", adding: [("X-Test", "ok")]),
+            malformed("8.2", "a blank in a name", adding: [("x test", "ok")]),
+            malformed("8.2", "a line end in a value", adding: [("x-test", "a\r\nb")]),
+            malformed("8.2.2", "connection", adding: [("connection", "keep-alive")]),
+            malformed("8.2.2", "keep-alive", adding: [("keep-alive", "1")]),
+            malformed("8.2.2", "proxy-connection", adding: [("proxy-connection", "close")]),
+            malformed("8.2.2", "transfer-encoding", adding: [("transfer-encoding", "chunked")]),
+            malformed("8.2.2", "upgrade", adding: [("upgrade", "websocket")]),
+            malformed(
+                "8.2.2",
+                "te other than trailers",
+                adding: [("te", "trailers, deflate;q=0.5")]
+            ),
+            malformed("8.3", "an unknown pseudo header", adding: [(":test", "ok")]),
+            malformed("8.3", "a pseudo header of answers", adding: [(":status", "200")]),
+            malformed(
+                "8.3",
+                "a pseudo header after others",
+                adding: [("x", "y"), (":scheme", "http")]
+            ),
+            malformed("8.3.1", "an empty path", changing: [":path": ""]),
+            malformed("8.3.1", "no method", changing: [":method": nil]),
+            malformed("8.3.1", "no scheme", changing: [":scheme": nil]),
+            malformed("8.3.1", "no path", changing: [":path": nil]),
+            malformed("8.1.1", "content-length without a body", adding: [("content-length", "5")]),
+            malformed(
+                "8.1.1",
+                "content-length that is no number",
+                adding: [("content-length", "-1")]
+            ),
+            malformed(
+                "8.1.1",
+                "two content-lengths",
+                adding: [("content-length", "0"), ("content-length", "0")],
+            ),
+        ]
+        + [":method", ":scheme", ":path", ":authority"]
+        .map { name in
+            ConformanceCase("8.3.1", "\(name) twice", .reset(Code.protocolError)) { kind in
+                let fields = kind.fields()
+                return [.headers(1, HPACK.block(fields.filter { $0.0 == name } + fields))]
+            }
         }
-    }
 
     static let bodies = [
         ConformanceCase("8.1", "HEADERS that do not end the request", .reset(1)) {

@@ -62,7 +62,8 @@ struct Flood: Sendable, CustomTestStringConvertible {
         Flood(what: "malformed headers", limit: .provokedResets, burst: 100, perSecond: 33) {
             [.headers(Flood.stream($0), upperCase)]
         },
-        Flood(what: "trailers that end nothing", limit: .provokedResets, burst: 100, perSecond: 33) {
+        Flood(what: "trailers that end nothing", limit: .provokedResets, burst: 100, perSecond: 33)
+        {
             [
                 .headers(Flood.stream($0), call, end: false),
                 .headers(Flood.stream($0), HPACK.field("x", "y"), end: false),
@@ -155,7 +156,8 @@ struct Flood: Sendable, CustomTestStringConvertible {
             opening: [
                 .headers(
                     3,
-                    call + [0x40, 1, 0x78, 0x7f, 0xa1, 0x1e] + [UInt8](repeating: 0x76, count: 4_000),
+                    call + [0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]
+                        + [UInt8](repeating: 0x76, count: 4_000),
                     end: false,
                 )
             ],

@@ -231,7 +231,9 @@ struct GuardRun {
         },
         Budget(limit: .priorities, burst: 10_000, perSecond: 1_000) { _ in [.plain(2, 5)] },
         Budget(limit: .windowUpdates, burst: 10_000, perSecond: 1_000) { _ in [.plain(8, 4)] },
-        Budget(limit: .emptyData, burst: 10_000, perSecond: 1_000) { [.headers($0), .data($0, 0)] },
+        Budget(limit: .emptyData, burst: 10_000, perSecond: 1_000) {
+            [.headers($0), .data($0, 0)]
+        },
         Budget(limit: .unknownFrames, burst: 10_000, perSecond: 1_000) { _ in [.plain(77)] },
     ]
 

@@ -159,6 +159,9 @@ struct PeerLog: Sendable {
     }
 }
 
+/// What was waited for has not come in ten seconds.
+struct PeerIsSilent: Error {}
+
 /// A connection that speaks frames; everything but waiting happens on the loop of its channel.
 final class FramePeer: Sendable {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
@@ -205,7 +208,7 @@ final class FramePeer: Sendable {
         func wait(_ until: @escaping (PeerLog) -> Bool, _ promise: EventLoopPromise<PeerLog>) {
             waiting.append((until, promise))
             promise.futureResult.eventLoop.scheduleTask(in: .seconds(10)) {
-                promise.fail(ChannelError.connectTimeout(.seconds(10)))
+                promise.fail(PeerIsSilent())
             }
             wake()
         }

@@ -176,7 +176,7 @@ struct FrameGuard {
         header.stream > lastAccepted ? ignored(header, now) : .goOn
     }
 
-    /// A frame without effect. A header block has to be decoded all the same, which costs most.
+    /// A frame without effect; a header block has to be decoded all the same, which costs most.
     private mutating func ignored(_ header: FrameHeader, _ now: Int64) -> FrameVerdict {
         let verdict =
             header.type == FrameType.headers

@@ -51,6 +51,12 @@ struct FrameHeader: Hashable, Sendable {
 }
 
 extension FrameHeader {
+    /// Reads a header that was not cut, which nearly none is.
+    fileprivate init(wholeAt start: Int, in bytes: UnsafeRawBufferPointer) {
+        let first = unsafe bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+        self.init(UInt128(UInt64(bigEndian: first)) << 8 | UInt128(unsafe bytes[start + 8]))
+    }
+
     /// From the nine bytes as one number, the first the highest.
     fileprivate init(_ bytes: UInt128) {
         length = Int(truncatingIfNeeded: bytes >> 48) & 0xff_ffff
@@ -83,6 +89,14 @@ struct FrameScanner {
             let passed = min(skipped, bytes.count - offset)
             skipped -= passed
             offset += passed
+            if partCount == 0, bytes.count - offset >= FrameHeader.bytesCount {
+                let start = offset
+                offset += FrameHeader.bytesCount
+                let header = unsafe FrameHeader(wholeAt: start, in: bytes)
+                skipped = header.length
+                if !judge(header, start) { return start }
+                continue
+            }
             let taken = min(FrameHeader.bytesCount - partCount, bytes.count - offset)
             let start = max(0, offset - partCount)
             for index in offset..<(offset + taken) {

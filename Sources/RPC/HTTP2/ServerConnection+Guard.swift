@@ -38,8 +38,10 @@ extension ServerConnection {
         if case .end(let end) = verdict { wire.end(end) }
     }
 
-    /// Counts one stream too many. A peer that knows the limit has broken the rules with it, and the
-    /// session ends; any other is told to try again.
+    /// Counts one stream too many.
+    ///
+    /// A peer that knows the limit has broken the rules with it, and the session ends; any other is
+    /// told to try again.
     func countRefusal(_ header: FrameHeader, _ error: SessionError) {
         guard header.type == FrameType.headers else { return }
         let isFull = streams.count >= owner.configuration.session.streamsMax
