@@ -133,6 +133,7 @@ func makeServer(
             var events = RPCServerEvents()
             events.connectionOpened = { witness.note("connection opened") }
             events.connectionClosed = { witness.note("connection closed") }
+            events.limitHit = { witness.note("limit \($0)") }
             events.callStarted = { witness.note("start \($0)") }
             events.callEnded = { method, code, _ in witness.note("end \(method) \(code.name)") }
             events.limitHit = { witness.note("limit \($0.rawValue)") }
@@ -176,4 +177,13 @@ func failure(_ call: () async throws(Status) -> UnaryAnswer) async -> Status? {
     } catch {
         return error
     }
+}
+
+/// Something that one task tells another once.
+final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
+
+    var isSet: Bool { state.load(ordering: .acquiring) }
+
+    func set() { state.store(true, ordering: .releasing) }
 }
