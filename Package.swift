@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         module("Base", []),
-        module("Loop", [deque] + nio),
+        module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
@@ -94,7 +94,11 @@ let package = Package(
             ["Base", "Loop", "CNghttp2", "CZlib", protobuf, logging, deque] + nio + tls,
         ),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
-        module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Postgres",
+            ["Base", "CLibpq", deque],
+            resources: [.embedInCode("Statements")],
+        ),
         module(
             "Gate",
             ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
@@ -108,6 +112,7 @@ let package = Package(
         module(
             "API",
             ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
+            resources: [.embedInCode("Descriptors")],
         ),
 
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
@@ -115,7 +120,8 @@ let package = Package(
         tests("DomainTests", ["Base", "Domain"]),
         tests(
             "LedgerTests",
-            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+            ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]
+                + nio,
         ),
         tests(
             "APITests",
@@ -148,6 +154,22 @@ let package = Package(
             name: "holdfast-load",
             dependencies: ["LoadKit", arguments],
             path: "loadtest/Command",
+            swiftSettings: strict,
+        ),
+        .target(
+            name: "InteropMessages",
+            dependencies: [protobuf],
+            path: "loadtest/Interop/Messages",
+            swiftSettings: generated,
+        ),
+        .executableTarget(
+            name: "holdfast-interop",
+            dependencies: [
+                "Base", "InteropMessages", "Loop", "RPC", protobuf, arguments, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            path: "loadtest/Interop/Command",
+            resources: [.embedInCode("Descriptors")],
             swiftSettings: strict,
         ),
         .testTarget(

@@ -35,9 +35,11 @@ package struct ReservationService<
             call async throws(Status) -> [UInt8] in
             let request = try decode(Holdfast_V1_ReserveRequest.self, bytes)
             let context = CallContext(call, newRequestID: newRequestID)
-            return try encode(
-                try await bound.value.reserve(request, context) { call.isCancelled }
-            )
+            return try await withinDeadline(of: call) { () async throws(Status) in
+                try encode(
+                    try await bound.value.reserve(request, context) { call.isCancelled }
+                )
+            }
         }
         func add<Request: SwiftProtobuf.Message>(
             _ method: String,

@@ -30,7 +30,9 @@ extension ServiceRegistry {
         unary(service: service, method: method) { bytes, call async throws(Status) -> [UInt8] in
             let request = try decode(Request.self, bytes)
             let context = CallContext(call, newRequestID: newRequestID)
-            return try encode(try await body(bound.value, request, context))
+            return try await withinDeadline(of: call) { () async throws(Status) in
+                try encode(try await body(bound.value, request, context))
+            }
         }
     }
 }

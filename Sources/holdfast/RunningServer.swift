@@ -95,6 +95,7 @@ final class RunningServer: Sendable {
             page.add(.gateAdmitted, Int64(gate.counters.admitted))
             page.add(.gateRefused, Int64(gate.counters.refused))
             page.add(.gateClosures, Int64(gate.counters.closures))
+            page.add(.gateLate, Int64(gate.counters.late))
             page.add(.gateFailures, Int64(gate.counters.failures))
             isOpen = isOpen && gate.isOpen
             epoch = max(epoch, gate.epoch ?? 0)
@@ -106,6 +107,7 @@ final class RunningServer: Sendable {
         page.add(.ledgerBatches, Int64(commits.batches))
         page.add(.ledgerBatchRequests, Int64(commits.requests))
         page.add(.ledgerBatchRetries, Int64(commits.retries))
+        page.add(.ledgerBatchLate, Int64(commits.late))
         page.add(shared.postgres.statistics())
         let work = await workers.figures()
         page.add(.expired, Int64(work.expired))

@@ -220,9 +220,18 @@ struct ServerAssembly {
             callGuard: { loop in
                 parts[index(of: loop, in: parts)].bound.value.access.callGuard(on: loop)
             },
+            descriptors: servedDescriptors(),
             tls: tls,
             logger: logger,
         )
+    }
+
+    private static func servedDescriptors() -> DescriptorIndex {
+        do throws(DescriptorSetError) {
+            return try DescriptorIndex(descriptorSet: ServedDescriptors.set)
+        } catch {
+            invariantBroken("the descriptors in the program cannot be read: \(error)")
+        }
     }
 
     private static func index(of loop: Loop, in parts: [BoundParts]) -> Int {
