@@ -157,7 +157,7 @@ let package = Package(
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: strict),
         tests("PostgresTests", ["Postgres", "Base", "TestServers"]),
         tests("RedisTests", ["Redis", "Base", "Loop", "TestServers"] + nio),
-        tests("RPCTests", ["Base", "Loop", "RPC", protobuf, logging] + nio),
+        tests("RPCTests", ["Base", "Loop", "RPC", "TestServers", protobuf, logging] + nio + tls),
 
         tests(
             "GateTests",

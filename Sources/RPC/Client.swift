@@ -10,6 +10,8 @@ package struct UnaryAnswer: Hashable, Sendable {
     package var metadata: Metadata
     /// What came after the reply.
     package var trailers: Metadata
+    /// Whether the reply travelled compressed.
+    package var wasCompressed = false
 }
 
 /// A gRPC client.
@@ -24,14 +26,25 @@ package final class RPCClient: Sendable {
 
     /// Connects to a server.
     ///
-    /// - Throws: UNAVAILABLE when nobody answers there.
+    /// - Throws: UNAVAILABLE when nobody answers there, or not as TLS demands; FAILED_PRECONDITION
+    ///   when the client's own files for TLS cannot be used.
     package static func connect(
         host: String,
         port: Int,
         loop: Loop,
         configuration: RPCClientConfiguration = RPCClientConfiguration(),
     ) async throws(Status) -> RPCClient {
-        let core = ClientCore(host: host, port: port, loop: loop, configuration: configuration)
+        let core: ClientCore
+        do throws(TLSFileError) {
+            core = try ClientCore(
+                host: host,
+                port: port,
+                loop: loop,
+                configuration: configuration,
+            )
+        } catch {
+            throw Status(.failedPrecondition, "\(error)")
+        }
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Void, Status>, Never>) in
             core.onLoop { core.connect { continuation.resume(returning: $0) } }
@@ -45,6 +58,7 @@ package final class RPCClient: Sendable {
     /// - Parameters:
     ///   - path: `/package.Service/Method`.
     ///   - timeoutMilliseconds: nil sends no deadline, so that the server's default holds.
+    ///   - compress: packs the request; a server that cannot unpack it answers UNIMPLEMENTED.
     /// - Throws: the status of the server; UNAVAILABLE when there is no connection or it is lost,
     ///   DEADLINE_EXCEEDED, or CANCELLED when the task was.
     package func unary(
@@ -52,11 +66,13 @@ package final class RPCClient: Sendable {
         _ message: [UInt8],
         metadata: Metadata = .init(),
         timeoutMilliseconds: Int64? = nil,
+        compress: Bool = false,
     ) async throws(Status) -> UnaryAnswer {
         let core = core
         let call = ClientCall(
             path: path,
             message: message,
+            compresses: compress,
             metadata: metadata,
             deadline: timeoutMilliseconds.map { .now() + .milliseconds($0) },
             messageBytesMax: core.configuration.messageBytesMax,
@@ -65,7 +81,13 @@ package final class RPCClient: Sendable {
             await withCheckedContinuation {
                 (continuation: CheckedContinuation<Result<UnaryAnswer, Status>, Never>) in
                 core.onLoop {
-                    call.completion = { continuation.resume(returning: $0) }
+                    call.completion = { failure in
+                        if let failure {
+                            continuation.resume(returning: .failure(failure))
+                        } else {
+                            continuation.resume(returning: .success(call.answer()))
+                        }
+                    }
                     core.start(call)
                 }
             }
@@ -73,6 +95,29 @@ package final class RPCClient: Sendable {
             core.onLoop { core.cancel(call) }
         }
         return try result.get()
+    }
+
+    /// Starts a call with a stream on one side or on both, from any task.
+    ///
+    /// - Parameters:
+    ///   - path: `/package.Service/Method`.
+    ///   - timeoutMilliseconds: for the whole call; nil sends no deadline.
+    ///   - compresses: announces that requests may be packed.
+    package func stream(
+        _ path: String,
+        metadata: Metadata = .init(),
+        timeoutMilliseconds: Int64? = nil,
+        compresses: Bool = false,
+    ) -> ClientStream {
+        let call = ClientCall(
+            path: path,
+            message: nil,
+            compresses: compresses,
+            metadata: metadata,
+            deadline: timeoutMilliseconds.map { .now() + .milliseconds($0) },
+            messageBytesMax: core.configuration.messageBytesMax,
+        )
+        return ClientStream(core: core, call: call)
     }
 
     /// Ends every call with UNAVAILABLE and closes the connection; later calls fail at once.

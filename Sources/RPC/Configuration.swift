@@ -64,6 +64,8 @@ package struct RPCServerConfiguration: Hashable, Sendable {
     package var connectionsMax = 1_024
     /// Handlers of the whole server that run at once; one more call is refused.
     package var callsMax = 4_096
+    /// When even the fastest call takes longer than this, in milliseconds, fewer calls are let in.
+    package var overloadLatencyMilliseconds: Int64 = 100
     /// The largest request in bytes, unless a method says otherwise.
     package var messageBytesMax = 262_144
     /// The deadline of a call that brings none, in milliseconds.
@@ -72,6 +74,32 @@ package struct RPCServerConfiguration: Hashable, Sendable {
     package var deadlineMillisecondsMax: Int64 = 30_000
     /// How long a new connection may take until its SETTINGS frame has come, in milliseconds.
     package var handshakeMillisecondsMax: Int64 = 10_000
+    /// How long a header block may take from its first frame to its last, in milliseconds.
+    package var headersMillisecondsMax: Int64 = 10_000
+    /// How long a message may take from its first byte to its last, in milliseconds.
+    package var messageMillisecondsMax: Int64 = 10_000
+    /// How long a peer may leave replies unread, on a stream or on the whole connection, in
+    /// milliseconds.
+    package var stallMillisecondsMax: Int64 = 10_000
+    /// Bytes of one connection that were received and not taken by a handler.
+    package var unreadBytesMax = 8_388_608
+    /// Bytes of replies that wait on one connection; while more wait, new calls are refused.
+    package var unsentBytesMax = 8_388_608
+    /// How long a connection may be without a call before it is told to go, in milliseconds.
+    package var idleMillisecondsMax: Int64 = 600_000
+    /// How old a connection gets before it is told to go, in milliseconds; up to a tenth is added
+    /// or taken away, so that those made together do not leave together.
+    package var ageMillisecondsMax: Int64 = 3_600_000
+    /// How long calls may go on after a connection was told to go for its age, in milliseconds.
+    package var ageGraceMilliseconds: Int64 = 60_000
+    /// Silence of the peer after which it is asked for a sign of life, in milliseconds.
+    package var keepaliveMilliseconds: Int64 = 60_000
+    /// How long it may take to give one, in milliseconds.
+    package var keepaliveMillisecondsMax: Int64 = 20_000
+    /// How often all connections are looked at for what takes too long, in milliseconds.
+    package var lookMilliseconds: Int64 = 500
+    /// Connections that one address may have; 0 sets no bound.
+    package var connectionsPerAddressMax = 0
     /// Connections that wait to be accepted, for each event loop.
     package var backlog = 1_024
 
@@ -92,6 +120,8 @@ package struct RPCClientConfiguration: Hashable, Sendable {
     package var callsWaitingMax = 65_536
     /// What `user-agent` says.
     package var userAgent = "swift-rpc/1"
+    /// Nil speaks without encryption; else the handshake may take as long again as connecting.
+    package var tls: ClientTLS?
 
     package init() {}
 }

@@ -49,3 +49,13 @@ package enum RPCLimit: String, CaseIterable, Sendable {
         uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) }
     )
 }
+
+extension RPCServerEvents {
+    /// Tells of a message that went over its limit.
+    func limitHit(by violation: MessageDeframer.Violation) {
+        switch violation {
+        case .tooLong, .unfoldsTooLong: limitHit?(.messageSize)
+        case .compressed, .corrupt, .unknownFlag: break
+        }
+    }
+}

@@ -45,12 +45,14 @@ package final class RPCServer: Sendable {
     ///   - registry: makes the methods of one loop, on that loop.
     ///   - events: makes the counters of one loop, on that loop.
     ///   - callGuard: makes what judges the callers of one loop, on that loop; nil lets all in.
+    ///   - tls: the certificates to show; nil serves without encryption.
     package init(
         configuration: RPCServerConfiguration,
         loops: [Loop],
         registry: @escaping @Sendable (Loop) -> ServiceRegistry,
         events: @escaping @Sendable (Loop) -> RPCServerEvents = { _ in RPCServerEvents() },
         callGuard: @escaping @Sendable (Loop) -> CallGuard? = { _ in nil },
+        tls: TLSContexts? = nil,
         logger: Logger,
     ) {
         self.configuration = configuration
@@ -58,7 +60,10 @@ package final class RPCServer: Sendable {
         self.events = events
         self.callGuard = callGuard
         self.logger = logger
-        let count = ConnectionCount(connectionsMax: configuration.connectionsMax)
+        let count = ConnectionCount(
+            connectionsMax: configuration.connectionsMax,
+            perAddressMax: configuration.connectionsPerAddressMax,
+        )
         let handlersMax = max(1, configuration.callsMax / max(1, loops.count))
         parts = loops.map { loop in
             ServerLoop(
@@ -66,6 +71,7 @@ package final class RPCServer: Sendable {
                 configuration: configuration,
                 handlersMax: handlersMax,
                 connectionCount: count,
+                tls: tls,
                 logger: logger,
             )
         }

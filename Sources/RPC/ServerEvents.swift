@@ -4,6 +4,8 @@
 package struct RPCServerEvents {
     package var connectionOpened: (() -> Void)?
     package var connectionClosed: (() -> Void)?
+    /// A connection has ended before its TLS handshake was over, or without agreement on h2.
+    package var handshakeFailed: ((_ reason: String) -> Void)?
     /// A call has begun; its method as `/package.Service/Method`, or `unknown`.
     package var callStarted: ((_ method: String) -> Void)?
     /// A call has been answered, reset or lost, after so many microseconds.

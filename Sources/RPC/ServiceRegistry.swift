@@ -4,11 +4,38 @@
 package typealias UnaryHandler =
     @Sendable (_ message: [UInt8], _ call: ServerCall) async throws(Status) -> [UInt8]
 
+/// Handles a call with a stream on one side or on both, on the event loop of its connection.
+///
+/// The call ends when the handler returns; what it sent goes out before the status.
+package typealias StreamHandler =
+    @Sendable (
+        _ requests: MessageReader, _ replies: MessageWriter, _ call: ServerCall
+    ) async throws(Status) -> Void
+
+/// What goes first when not everything can be served.
+package enum CallPriority: Int, Sendable, CaseIterable {
+    /// Turned away first: it can be asked again at no loss.
+    case low
+    case normal
+    /// Ends work that was begun, so it goes before new work.
+    case high
+    /// Never turned away: health, and what operators need to see what is wrong.
+    case exempt
+}
+
 /// The methods of a server, by path.
 package struct ServiceRegistry: Sendable {
-    /// How requests and replies of a method alternate; streams would be further cases.
+    /// Which sides of a method stream.
+    enum Shape: Sendable {
+        case clientStream
+        case serverStream
+        case bidirectional
+    }
+
+    /// How requests and replies of a method alternate.
     enum Kind: Sendable {
         case unary(UnaryHandler)
+        case stream(Shape, StreamHandler)
     }
 
     /// One method.
@@ -17,7 +44,24 @@ package struct ServiceRegistry: Sendable {
         let path: String
         /// The largest request that it takes, in bytes; nil means what the server says.
         let messageBytesMax: Int?
+        let priority: CallPriority
         let kind: Kind
+
+        /// Whether a second request is a mistake.
+        var takesOneRequest: Bool {
+            switch kind {
+            case .unary, .stream(.serverStream, _): true
+            case .stream: false
+            }
+        }
+
+        /// Whether a second reply is a mistake.
+        var givesOneReply: Bool {
+            switch kind {
+            case .unary, .stream(.clientStream, _): true
+            case .stream: false
+            }
+        }
     }
 
     private var methods: [String: Method] = [:]
@@ -28,6 +72,9 @@ package struct ServiceRegistry: Sendable {
     /// Full names of all services, sorted.
     package var serviceNames: [String] { services.sorted() }
 
+    /// Paths of all methods, sorted.
+    package var methodPaths: [String] { methods.keys.sorted() }
+
     /// Adds a method with one request and one reply; a second of the same name replaces the first.
     ///
     /// - Parameters:
@@ -37,14 +84,59 @@ package struct ServiceRegistry: Sendable {
         service: String,
         method: String,
         messageBytesMax: Int? = nil,
+        priority: CallPriority = .normal,
         _ handler: @escaping UnaryHandler,
+    ) {
+        add(service, method, messageBytesMax, priority, .unary(handler))
+    }
+
+    /// Adds a method with many requests and one reply.
+    package mutating func clientStream(
+        service: String,
+        method: String,
+        messageBytesMax: Int? = nil,
+        priority: CallPriority = .normal,
+        _ handler: @escaping StreamHandler,
+    ) {
+        add(service, method, messageBytesMax, priority, .stream(.clientStream, handler))
+    }
+
+    /// Adds a method with one request and many replies.
+    package mutating func serverStream(
+        service: String,
+        method: String,
+        messageBytesMax: Int? = nil,
+        priority: CallPriority = .normal,
+        _ handler: @escaping StreamHandler,
+    ) {
+        add(service, method, messageBytesMax, priority, .stream(.serverStream, handler))
+    }
+
+    /// Adds a method with many requests and many replies, in any order.
+    package mutating func bidirectional(
+        service: String,
+        method: String,
+        messageBytesMax: Int? = nil,
+        priority: CallPriority = .normal,
+        _ handler: @escaping StreamHandler,
+    ) {
+        add(service, method, messageBytesMax, priority, .stream(.bidirectional, handler))
+    }
+
+    private mutating func add(
+        _ service: String,
+        _ method: String,
+        _ messageBytesMax: Int?,
+        _ priority: CallPriority,
+        _ kind: Kind,
     ) {
         let path = "/\(service)/\(method)"
         services.insert(service)
         methods[path] = Method(
             path: path,
             messageBytesMax: messageBytesMax,
-            kind: .unary(handler),
+            priority: priority,
+            kind: kind,
         )
     }
 

@@ -59,6 +59,14 @@ package struct Status: Error, Hashable, Sendable {
     }
 }
 
+extension Status {
+    /// When to try again, if the status says so.
+    var retryDelayMilliseconds: Int64? {
+        for case .retryInfo(let delayMilliseconds) in details { return delayMilliseconds }
+        return nil
+    }
+}
+
 extension Status: CustomStringConvertible {
     package var description: String { "\(code.name): \(message)" }
 }

@@ -40,6 +40,13 @@ extension Status {
         switch violation {
         case .compressed:
             Status(.internal, "message is marked as compressed, but no encoding was agreed on")
+        case .corrupt:
+            Status(.internal, "message is marked as compressed and cannot be unpacked")
+        case .unfoldsTooLong(let bytesMax):
+            Status(
+                .resourceExhausted,
+                "message is larger than the limit of \(bytesMax) when unpacked",
+            )
         case .unknownFlag(let flag):
             Status(.internal, "message has the unknown flag \(flag)")
         case .tooLong(let length, let bytesMax):

@@ -36,6 +36,7 @@ package final class LoopMetrics: Sendable {
 
     package func connectionOpened() { add(.rpcConnections, 1) }
     package func connectionClosed() { add(.rpcConnections, -1) }
+    package func handshakeFailed() { add(.tlsHandshakeFailures, 1) }
     package func callStarted() { add(.rpcCallsInFlight, 1) }
 
     /// Counts a call that was answered, reset or lost.
@@ -78,6 +79,7 @@ package final class LoopMetrics: Sendable {
         page.add(.rpcCallsInFlight, value(.rpcCallsInFlight))
         // All of them from the start, so that an alert sees the first hit.
         for limit in limits { page.add(.rpcLimitHits, limit.hits.value, labels: [limit.name]) }
+        page.add(.tlsHandshakeFailures, value(.tlsHandshakeFailures))
         for (method, counts) in methods { write(method, counts, &page) }
         write("unknown", unknown, &page)
     }

@@ -21,6 +21,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case limit
     /// The version of this program.
     case version
+    /// How something ended: `done` or `failed`.
+    case outcome
 }
 
 /// A published figure.
@@ -57,6 +59,10 @@ package enum Metric: String, CaseIterable, Sendable {
     case expired = "holdfast_expired_total"
     case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
 
+    case tlsHandshakeFailures = "holdfast_tls_handshake_failures_total"
+    case tlsReloads = "holdfast_tls_reloads_total"
+    case tlsCertificateExpiry = "holdfast_tls_certificate_expiry_seconds"
+
     case processResidentMemory = "process_resident_memory_bytes"
     case processCPU = "process_cpu_seconds_total"
     case processOpenFiles = "process_open_fds"
@@ -73,6 +79,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: [.method]
         case .rpcLimitHits: [.limit]
         case .buildInfo: [.version]
+        case .tlsReloads: [.outcome]
         default: []
         }
     }
@@ -82,6 +89,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: .histogram
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
             .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag,
+            .tlsCertificateExpiry,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
         default: .counter
@@ -118,6 +126,10 @@ package enum Metric: String, CaseIterable, Sendable {
         case .postgresConnections: "Postgres connections that are up."
         case .expired: "Reservations that this server expired."
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .tlsHandshakeFailures: "Connections that ended before their TLS handshake was over."
+        case .tlsReloads: "Changed certificate files that were taken, or failed to be."
+        case .tlsCertificateExpiry:
+            "End of the server's certificate, in seconds since 1970-01-01 UTC; 0 without TLS."
         case .processResidentMemory: "Resident memory, in bytes."
         case .processCPU: "CPU time of user and system, in seconds."
         case .processOpenFiles: "File descriptors that are open."

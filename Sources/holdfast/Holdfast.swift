@@ -15,6 +15,9 @@ struct Holdfast: AsyncParsableCommand {
             (127.0.0.1:50051 if neither is given). --json prints one JSON object with the names \
             of the .proto files; errors then go to standard error as one JSON object, too.
 
+            They call over TLS with --tls, or with --tls-ca FILE where the server's certificate is \
+            signed by an authority of your own; HOLDFAST_TLS_CA says the same for all of them.
+
             EXIT STATUS
             \(CommandStatus.table)
 
@@ -24,6 +27,8 @@ struct Holdfast: AsyncParsableCommand {
                 --redis 127.0.0.1:6379
               holdfast stock receive 85123A@LDN-DC=120
               holdfast reserve 85123A@LDN-DC=2 --ttl 15m --owner cart-7
+              holdfast stock show 85123A --server orders.example.org:443 --tls-ca ca.pem \\
+                --tls-certificate shop.pem --tls-key shop.key
             """,
         version: holdfastVersion,
         subcommands: [

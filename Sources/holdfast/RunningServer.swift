@@ -21,6 +21,7 @@ final class RunningServer: Sendable {
     private let metrics: [LoopMetrics]
     private let shared: SharedParts
     private let workers: Workers
+    private let tls: TLSWatch?
     private let group: MultiThreadedEventLoopGroup
     private let graceMs: Int64
 
@@ -31,6 +32,7 @@ final class RunningServer: Sendable {
         metrics: [LoopMetrics],
         shared: SharedParts,
         workers: Workers,
+        tls: TLSWatch?,
         group: MultiThreadedEventLoopGroup,
         graceMs: Int64,
     ) {
@@ -40,6 +42,7 @@ final class RunningServer: Sendable {
         self.metrics = metrics
         self.shared = shared
         self.workers = workers
+        self.tls = tls
         self.group = group
         self.graceMs = graceMs
     }
@@ -105,12 +108,23 @@ final class RunningServer: Sendable {
         page.add(.expired, Int64(work.expired))
         page.add(.expirySweepLag, fraction: Double(work.expiryLagMs) / 1_000)
         page.add(.gateHealed, Int64(work.healed))
+        if let tls {
+            tls.write(to: &page)
+        } else {
+            page.add(.tlsCertificateExpiry, 0)
+        }
         ProcessFigures.write(to: &page)
         return page.text()
     }
 
+    /// Reads again what may change while the server runs.
+    func reload() {
+        tls?.look(isAsked: true)
+    }
+
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
+        tls?.stop()
         await rpc.shutdown(graceMilliseconds: graceMs)
         await workers.stop()
         for part in parts {

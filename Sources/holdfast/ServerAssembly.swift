@@ -23,6 +23,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         logger: Logger,
     ) async throws -> RunningServer {
+        let tls = try configuration.tls.map { settings in try TLSContexts(settings) }
         let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
         try postgres.start()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
@@ -35,8 +36,10 @@ struct ServerAssembly {
             let metrics = loops.map { _ in
                 LoopMetrics(methods: ServedMethods.paths, limits: LoopMetrics.limits)
             }
-            let rpc = rpcServer(configuration, parts, metrics, logger)
+            let rpc = rpcServer(configuration, parts, metrics, tls, logger)
             let port = try await rpc.start()
+            let watch = tls.map { TLSWatch($0, logger: logger) }
+            watch?.start()
             let workers = await RunningServer.Workers.start(configuration, shared, parts)
             return RunningServer(
                 grpcPort: port,
@@ -45,6 +48,7 @@ struct ServerAssembly {
                 metrics: metrics,
                 shared: shared,
                 workers: workers,
+                tls: watch,
                 group: group,
                 graceMs: configuration.shutdownGraceMs,
             )
@@ -185,6 +189,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         _ parts: [BoundParts],
         _ metrics: [LoopMetrics],
+        _ tls: TLSContexts?,
         _ logger: Logger,
     ) -> RPCServer {
         var rpc = RPCServerConfiguration(
@@ -202,6 +207,7 @@ struct ServerAssembly {
             loops: parts.map(\.loop),
             registry: { loop in parts[index(of: loop, in: parts)].bound.value.registry() },
             events: { loop in RPCServerEvents(counting: metrics[index(of: loop, in: parts)]) },
+            tls: tls,
             logger: logger,
         )
     }

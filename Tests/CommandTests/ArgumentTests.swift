@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Messages
+import RPC
 import SwiftProtobuf
 import Testing
 
@@ -152,5 +153,32 @@ import Testing
         #expect(try flags.timeoutMs(["HOLDFAST_TIMEOUT": "0.5"]) == 3_000)
         #expect(throws: CommandError.self) { try plain.address(["HOLDFAST_SERVER": "a"]) }
         #expect(throws: CommandError.self) { try plain.timeoutMs(["HOLDFAST_TIMEOUT": "0"]) }
+    }
+
+    @Test func `any option of TLS means TLS, a flag before the environment`() throws {
+        let plain = try CallOptions.parse([]).tls
+        #expect(try plain.settings([:]) == nil)
+        #expect(try plain.settings(["HOLDFAST_TLS": "true"]) == ClientTLS())
+        #expect(try plain.settings(["HOLDFAST_TLS": "false"]) == nil)
+        #expect(throws: CommandError.self) { try plain.settings(["HOLDFAST_TLS": "yes"]) }
+        let environment = [
+            "HOLDFAST_TLS_CA": "e.pem", "HOLDFAST_TLS_CLIENT_CERTIFICATE": "c.pem",
+            "HOLDFAST_TLS_CLIENT_KEY": "c.key", "HOLDFAST_TLS_SERVER_NAME": "e.example",
+        ]
+        let identity = ClientTLS.Identity(certificateFile: "c.pem", keyFile: "c.key")
+        var expected = ClientTLS(
+            trustRootsFile: "e.pem",
+            identity: identity,
+            serverName: "e.example",
+        )
+        #expect(try plain.settings(environment) == expected)
+        let flags = try CallOptions.parse(["--tls-ca", "f.pem", "--tls-server-name", "f"]).tls
+        expected.trustRootsFile = "f.pem"
+        expected.serverName = "f"
+        #expect(try flags.settings(environment) == expected)
+        let half = try CallOptions.parse(["--tls-key", "k"]).tls
+        #expect(throws: CommandError.self) { try half.settings([:]) }
+        // The server's own certificate is not ours to show.
+        #expect(try plain.settings(["HOLDFAST_TLS_CERTIFICATE": "s.pem"]) == nil)
     }
 }

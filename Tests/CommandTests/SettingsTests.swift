@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import RPC
 import Testing
 
 @testable import holdfast
@@ -42,7 +43,7 @@ import Testing
             let flags = try SettingFlags.parse(["--\(key.flag)", "value"])
             #expect(flags.values == [key: "value"])
         }
-        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 24)
+        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 30)
     }
 
     @Test func `what is required is enough, and the rest has its defaults`() async throws {
@@ -57,7 +58,7 @@ import Testing
 
     @Test func `a flag comes before the environment, that before the file`() async throws {
         let json = """
-            {"grpc": {"port": 1, "host": "file"}, "loops": 7, "redis.address": "file:1"}
+            {"grpc": {"port": 1, "host": "127.0.0.2"}, "loops": 7, "redis.address": "file:1"}
             """
         let environment = ["HOLDFAST_GRPC_PORT": "2", "HOLDFAST_LOOPS": "6"]
         var flags = Self.required
@@ -66,7 +67,7 @@ import Testing
         let configuration = try ServeConfiguration(all)
         #expect(configuration.grpcPort == 3)
         #expect(configuration.loops == 6)
-        #expect(configuration.grpcHost == "file")
+        #expect(configuration.grpcHost == "127.0.0.2")
         #expect(configuration.redisAddress == "127.0.0.1:6379")
         #expect(all.values[.grpcPort]?.source == .flag)
         #expect(all.values[.loops]?.source == .environment)
@@ -142,6 +143,18 @@ import Testing
             ([.rpcCallsMax: "1", .rpcStreamsMax: "1", .loops: "2"], "loops"),
             ([.grpcPort: "9090"], "grpc.port"),
             ([.redisAddress: "localhost"], "redis.address"),
+            ([.tlsCertificate: "a.pem"], "tls.certificate and tls.key"),
+            ([.tlsKey: "a.key"], "tls.certificate and tls.key"),
+            ([.tlsClientCA: "ca.pem"], "tls.client.ca needs"),
+            (
+                [.tlsCertificate: "a.pem", .tlsKey: "a.key", .tlsClientRequired: "true"],
+                "tls.client.required needs"
+            ),
+            ([.grpcHost: "0.0.0.0"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "::"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "192.168.0.7"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "127.0.0.1.example.org"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "::ffff:10.0.0.1"], "grpc.plaintext.anywhere"),
         ] as [([ConfigurationKey: String], String)]
     )
     func `settings that contradict each other are refused`(
@@ -152,6 +165,35 @@ import Testing
         let told = problems(try await settings(flags: all))
         #expect(told.count == 1)
         #expect(told.first?.contains(name) == true)
+    }
+
+    @Test(arguments: ["127.0.0.1", "127.8.8.8", "::1", "0:0:0:0:0:0:0:1", "localhost"])
+    func `loopback needs no encryption`(host: String) async throws {
+        let flags = Self.required.merging([.grpcHost: host]) { _, new in new }
+        let configuration = try ServeConfiguration(try await settings(flags: flags))
+        #expect(configuration.tls == nil)
+        #expect(!configuration.isPlaintextForOthers)
+    }
+
+    @Test func `beyond loopback a server has TLS, or was told to do without`() async throws {
+        var flags = Self.required
+        flags[.grpcHost] = "0.0.0.0"
+        flags[.grpcPlaintextAnywhere] = "true"
+        let open = try ServeConfiguration(try await settings(flags: flags))
+        #expect(open.isPlaintextForOthers)
+        flags[.grpcPlaintextAnywhere] = nil
+        flags[.tlsCertificate] = "a.pem"
+        flags[.tlsKey] = "a.key"
+        flags[.tlsClientCA] = "ca.pem"
+        flags[.tlsClientRequired] = "true"
+        flags[.tlsHandshakeMsMax] = "1234"
+        let closed = try ServeConfiguration(try await settings(flags: flags))
+        #expect(!closed.isPlaintextForOthers)
+        #expect(closed.tls?.certificateFile == "a.pem")
+        #expect(closed.tls?.keyFile == "a.key")
+        #expect(closed.tls?.clientCAFile == "ca.pem")
+        #expect(closed.tls?.isClientCertificateRequired == true)
+        #expect(closed.tls?.handshakeMillisecondsMax == 1_234)
     }
 
     @Test(arguments: [

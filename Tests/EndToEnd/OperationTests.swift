@@ -11,7 +11,7 @@ import FoundationNetworking
 #endif
 
 /// What the admin plane answered.
-private struct Page {
+struct Page {
     var status: Int
     var text: String
 

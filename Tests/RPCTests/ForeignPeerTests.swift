@@ -17,10 +17,18 @@ import Testing
         var changed: [String: String?] = [:]
         var added: [(String, String)] = []
         var body = message
+        /// Nil: a good call gets its own message back.
+        var reply: [UInt8]?
         var httpStatus = "200"
         var status: StatusCode
         var testDescription: String { what }
     }
+
+    /// A message of a few hundred bytes that unfolds to more than the limit.
+    private static let bomb: [UInt8] = {
+        let packed = Gzip.compress([UInt8](repeating: 0, count: 262_145))
+        return [1, 0, 0, UInt8(packed.count >> 8), UInt8(packed.count & 255)] + packed
+    }()
 
     private static let flaws = [
         Flaw(what: "nothing", status: .ok),
@@ -43,7 +51,28 @@ import Testing
         Flaw(what: "long timeout", added: [("grpc-timeout", "123456789S")], status: .internal),
         Flaw(what: "expired", added: [("grpc-timeout", "0m")], status: .deadlineExceeded),
         Flaw(what: "metadata", added: [("x-bin", "!!")], status: .internal),
-        Flaw(what: "encoding", added: [("grpc-encoding", "gzip")], status: .unimplemented),
+        Flaw(what: "encoding", added: [("grpc-encoding", "zstd")], status: .unimplemented),
+        Flaw(what: "gzip, not packed", added: [("grpc-encoding", "gzip")], status: .ok),
+        Flaw(
+            what: "gzip, packed",
+            added: [("grpc-encoding", "gzip")],
+            body: [1, 0, 0, 0, UInt8(Gzip.compress([7, 8]).count)] + Gzip.compress([7, 8]),
+            reply: message,
+            status: .ok,
+        ),
+        Flaw(
+            what: "gzip, nonsense",
+            added: [("grpc-encoding", "gzip")],
+            body: [1, 0, 0, 0, 3, 1, 2, 3],
+            status: .internal,
+        ),
+        Flaw(
+            what: "gzip, a bomb",
+            path: RPCTests.path("Small"),
+            added: [("grpc-encoding", "gzip")],
+            body: bomb,
+            status: .resourceExhausted,
+        ),
         Flaw(what: "identity", added: [("grpc-encoding", "identity")], status: .ok),
         Flaw(what: "compressed flag", body: [1, 0, 0, 0, 1, 7], status: .internal),
         Flaw(what: "cut in the message", body: [0, 0, 0, 0, 9, 7], status: .internal),
@@ -71,9 +100,9 @@ import Testing
             #expect(answer.headers[":status"] == flaw.httpStatus)
             #expect(answer.grpcStatus == flaw.status)
             #expect(answer.errorCode == 0)
-            #expect(answer.body == (flaw.status == .ok ? flaw.body : []))
+            #expect(answer.body == (flaw.status == .ok ? flaw.reply ?? flaw.body : []))
             if flaw.what == "encoding" {
-                #expect(answer.headers["grpc-accept-encoding"] == "identity")
+                #expect(answer.headers["grpc-accept-encoding"] == "identity,gzip")
             }
         }
     }

@@ -100,7 +100,7 @@ import Testing
                 for part in [
                     Self.stream[..<first], Self.stream[first..<second], Self.stream[second...],
                 ] {
-                    try deframer.feed(part) { messages.append($0) }
+                    try deframer.feed(part) { messages.append($0.bytes) }
                 }
                 #expect(messages == Self.messages)
                 #expect(deframer.isAtBoundary)

@@ -140,6 +140,7 @@ final class RawRequest: ChannelInboundHandler, SessionEvents, @unchecked Sendabl
 
     func dataReceived(stream: Int32, _ bytes: LentBytes) {
         unsafe answer.body.append(contentsOf: bytes)
+        wire.session?.consumeConnection(count: bytes.count)
         wire.session?.consume(stream: stream, count: bytes.count)
     }
 
@@ -148,11 +149,11 @@ final class RawRequest: ChannelInboundHandler, SessionEvents, @unchecked Sendabl
     func bodyWanted(
         stream: Int32,
         into buffer: UnsafeMutableBufferPointer<UInt8>,
-    ) -> (count: Int, isLast: Bool)? {
+    ) -> BodyPart {
         let count = min(body.count, buffer.count)
         for index in 0..<count { unsafe buffer[index] = body[index] }
         body.removeFirst(count)
-        return (count, body.isEmpty)
+        return .bytes(count, isLast: body.isEmpty)
     }
 
     func headersSentLast(stream: Int32) {}
@@ -175,5 +176,43 @@ final class RefusesInHTTP1: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let reply = ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n")
         context.writeAndFlush(wrapOutboundOut(reply), promise: nil)
+    }
+}
+
+extension MessageDeframer {
+    /// Takes bytes of the test's own.
+    mutating func feed(
+        _ bytes: some Sequence<UInt8>,
+        onMessage: (InboundMessage) -> Void,
+    ) throws(Violation) {
+        let bytes = Array(bytes)
+        let result: Result<Void, Violation> = unsafe bytes.withUnsafeBufferPointer { bytes in
+            do throws(Violation) {
+                return .success(try unsafe feed(bytes, onMessage: onMessage))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+}
+
+/// A connection that never takes anything off its socket.
+final class DeafSocket {
+    private let channel: any Channel
+
+    init(port: Int) async throws {
+        channel = try await ClientBootstrap(group: TestLoops.first.eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.socketOption(.so_rcvbuf), value: 4_096)
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
+
+    func close() async throws {
+        try await channel.close().get()
     }
 }

@@ -26,6 +26,15 @@ final class Witness: Sendable {
 
     var all: [String] { events.withLock { $0 } }
 
+    /// Waits until one of the events was noted, for at most five seconds.
+    func seesOne(of events: [String]) async -> Bool {
+        for _ in 0..<1_000 {
+            if all.contains(where: events.contains) { return true }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return false
+    }
+
     /// Waits until `event` was noted, for at most five seconds.
     func sees(_ event: String, times: Int = 1) async -> Bool {
         for _ in 0..<1_000 {
@@ -114,18 +123,19 @@ func makeServer(
     _ configuration: RPCServerConfiguration = RPCServerConfiguration(),
     witness: Witness = Witness(),
     loops: [Loop] = TestLoops.all,
+    registry: @escaping @Sendable (Witness) -> ServiceRegistry = echoRegistry,
 ) -> RPCServer {
     RPCServer(
         configuration: configuration,
         loops: loops,
-        registry: { _ in echoRegistry(witness) },
+        registry: { _ in registry(witness) },
         events: { _ in
             var events = RPCServerEvents()
             events.connectionOpened = { witness.note("connection opened") }
             events.connectionClosed = { witness.note("connection closed") }
-            events.limitHit = { witness.note("limit \($0)") }
             events.callStarted = { witness.note("start \($0)") }
             events.callEnded = { method, code, _ in witness.note("end \(method) \(code.name)") }
+            events.limitHit = { witness.note("limit \($0.rawValue)") }
             return events
         },
         logger: quietLogger,

@@ -1,8 +1,9 @@
-// One call of a client: its request, what has come back, and who waits for it.
+// One call of a client: its requests, what has come back, and who waits for it.
 //
 // `@unchecked Sendable` because any task may make a call; from then on it belongs to the client's
 // loop.
 
+internal import Base
 internal import Loop
 internal import NIOCore
 
@@ -19,7 +20,9 @@ final class ClientCall: @unchecked Sendable {
     }
 
     let path: String
-    let message: [UInt8]
+    /// The only request of a unary call, kept so that the call can be sent again unseen.
+    let message: [UInt8]?
+    let compresses: Bool
     let requestMetadata: Metadata
     let deadline: NIODeadline?
     var phase = Phase.waiting
@@ -29,122 +32,76 @@ final class ClientCall: @unchecked Sendable {
     weak var connection: ClientConnection?
     var deadlineTimer: TimerToken?
     var isCancelled = false
-    var completion: ((Result<UnaryAnswer, Status>) -> Void)?
-    var request = ReplyBody()
-    var isRequestSent = false
+    /// Called once with nil when the call has ended well, or with why it has not.
+    var completion: ((Status?) -> Void)?
+    /// Called when something came in or there is room to send more; for streams.
+    var onChange: (() -> Void)?
+
+    var requests = OutboundBody()
+    /// The session has asked for bytes when there were none.
+    var isDeferred = false
     var response = ResponseHead()
     var deframer: MessageDeframer
-    var answers: [[UInt8]] = []
+    var answers = InboundQueue()
 
     init(
         path: String,
-        message: [UInt8],
+        message: [UInt8]?,
+        compresses: Bool,
         metadata: Metadata,
         deadline: NIODeadline?,
         messageBytesMax: Int,
     ) {
         self.path = path
         self.message = message
+        self.compresses = compresses
         requestMetadata = metadata
         self.deadline = deadline
         deframer = MessageDeframer(messageBytesMax: messageBytesMax)
     }
 
+    /// Whether the call may be sent again from its beginning: a stream whose first bytes have left
+    /// cannot, unless they are at hand.
+    var canStartOver: Bool { message != nil || !requests.hasBegun }
+
+    /// Puts the requests back to where they began.
+    func rewind() {
+        guard let message else { return }
+        requests = OutboundBody()
+        requests.append(
+            compresses ? Gzip.compress(message) : message,
+            isCompressed: compresses,
+        )
+        requests.isComplete = true
+    }
+
     /// Hands out the outcome, the first only.
-    func complete(_ outcome: Result<UnaryAnswer, Status>) {
+    func complete(_ failure: Status?) {
         if phase == .done { return }
         phase = .done
         let completion = completion
         self.completion = nil
-        completion?(outcome)
+        completion?(failure)
     }
 
-    /// What the peer's side says, now that it has ended.
-    func outcome() -> Result<UnaryAnswer, Status> {
-        if let status = response.failure { return .failure(status) }
-        guard deframer.isAtBoundary else {
-            return .failure(Status(.internal, "the reply was cut short"))
+    /// Why the call failed, now that the peer's side has ended; nil when it went well.
+    func failure() -> Status? {
+        if let status = response.failure { return status }
+        if !deframer.isAtBoundary { return Status(.internal, "the reply was cut short") }
+        if message != nil, answers.total != 1 {
+            return Status(.internal, "\(answers.total) replies to a unary call")
         }
-        guard let message = answers.first, answers.count == 1 else {
-            return .failure(Status(.internal, "\(answers.count) replies to a unary call"))
-        }
-        return .success(
-            UnaryAnswer(
-                message: message,
-                metadata: response.metadata,
-                trailers: response.trailers,
-            )
+        return nil
+    }
+
+    /// The reply of a unary call that went well.
+    func answer() -> UnaryAnswer {
+        guard let reply = answers.popFirst() else { invariantBroken("a good end without a reply") }
+        return UnaryAnswer(
+            message: reply.bytes,
+            metadata: response.metadata,
+            trailers: response.trailers,
+            wasCompressed: reply.wasCompressed,
         )
-    }
-}
-
-/// The header blocks of a reply: head and trailers, or both in one.
-struct ResponseHead {
-    private(set) var metadata = Metadata()
-    private(set) var trailers = Metadata()
-    private var isHeadComplete = false
-    private var httpStatus: Int?
-    private var isGRPC = false
-    private var statusNumber: Int?
-    private var message = ""
-    private var details: [StatusDetail] = []
-    private var foreignEncoding: String?
-    private var bytesCount = 0
-    private var fieldsCount = 0
-
-    /// Takes one field; false when the blocks go over a limit.
-    mutating func receive(name: LentBytes, value: LentBytes, limits: SessionLimits) -> Bool {
-        fieldsCount += 1
-        bytesCount += name.count + value.count + 32
-        if fieldsCount > limits.headerFieldsMax || bytesCount > limits.headerListBytesMax {
-            return false
-        }
-        if unsafe equals(name, ":status") {
-            httpStatus = unsafe Int(String(decoding: value, as: UTF8.self))
-        } else if unsafe equals(name, "content-type") {
-            isGRPC = unsafe String(decoding: value, as: UTF8.self).hasPrefix("application/grpc")
-        } else if unsafe equals(name, "grpc-status") {
-            statusNumber = unsafe Int(String(decoding: value, as: UTF8.self)) ?? -1
-        } else if unsafe equals(name, "grpc-message") {
-            message = unsafe PercentEncoding.decode(value)
-        } else if unsafe equals(name, "grpc-status-details-bin") {
-            details = unsafe Base64.decode(value).flatMap(Status.decodeDetails) ?? []
-        } else if unsafe equals(name, "grpc-encoding") {
-            let isIdentity = unsafe equals(value, "identity")
-            foreignEncoding = isIdentity ? nil : unsafe String(decoding: value, as: UTF8.self)
-        } else if isHeadComplete {
-            _ = unsafe trailers.receive(name: name, value: value)
-        } else {
-            _ = unsafe metadata.receive(name: name, value: value)
-        }
-        return true
-    }
-
-    /// A block has ended.
-    ///
-    /// Blocks of status 1xx only announce the real head.
-    mutating func blockEnded() {
-        if let httpStatus, httpStatus < 200, !isHeadComplete {
-            self.httpStatus = nil
-            return
-        }
-        isHeadComplete = true
-    }
-
-    /// Whether the head alone shows that no reply will come that could be read.
-    var isHopeless: Bool { httpStatus != 200 || !isGRPC || foreignEncoding != nil }
-
-    /// Why the call failed; nil when it went well.
-    var failure: Status? {
-        if let statusNumber {
-            if statusNumber == 0 {
-                return foreignEncoding.map { Status(.internal, "reply in encoding \($0)") }
-            }
-            let code = StatusCode(rawValue: statusNumber) ?? .unknown
-            return Status(code, message, details: details)
-        }
-        if httpStatus != 200 { return .http(httpStatus ?? 0) }
-        if !isGRPC { return Status(.unknown, "the reply is not gRPC") }
-        return Status(.internal, "the reply ended without a status")
     }
 }

@@ -50,7 +50,7 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lostBecause = "\(error)"
+        lostBecause = TLSFailure.text(error)
         context.close(promise: nil)
     }
 
@@ -59,7 +59,7 @@ final class ClientConnection: ChannelInboundHandler {
         leave()
         let lost = open.values
         open = [:]
-        for call in lost { end(call, .failure(.connectionLost(lostBecause))) }
+        for call in lost { end(call, .connectionLost(lostBecause)) }
         context.fireChannelInactive()
     }
 
@@ -90,7 +90,7 @@ final class ClientConnection: ChannelInboundHandler {
         open = [:]
         waiting = []
         isLeaving = true
-        for call in calls { end(call, .failure(status)) }
+        for call in calls { end(call, status) }
         wire.session?.terminate(code: NGHTTP2_NO_ERROR)
         wire.scheduleFlush()
         core.loop.atTurnEnd(.flush) { self.wire.close() }
@@ -105,8 +105,8 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     private func send(_ call: ClientCall, _ session: Session) {
-        call.request = ReplyBody(call.message)
-        call.isRequestSent = false
+        call.rewind()
+        call.isDeferred = false
         guard let stream = session.submitRequest(head(of: call)) else {
             // Every identifier of this connection is used up.
             waiting.prepend(call)
@@ -124,12 +124,14 @@ final class ClientConnection: ChannelInboundHandler {
     private func head(of call: ClientCall) -> HeaderBlock {
         var block = HeaderBlock()
         block.add(":method", "POST")
-        block.add(":scheme", "http")
+        block.add(":scheme", core.configuration.tls == nil ? "http" : "https")
         block.add(":path", call.path)
         block.add(":authority", authority)
         block.add("te", "trailers")
         block.add("content-type", "application/grpc")
         block.add("user-agent", core.configuration.userAgent)
+        if call.compresses { block.add("grpc-encoding", "gzip") }
+        block.add("grpc-accept-encoding", MessageEncoding.accepted)
         if let deadline = call.deadline {
             let left = max(0, (deadline - .now()).nanoseconds)
             block.add("grpc-timeout", Timeout.encode(nanoseconds: left))
@@ -138,9 +140,25 @@ final class ClientConnection: ChannelInboundHandler {
         return block
     }
 
-    private func end(_ call: ClientCall, _ outcome: Result<UnaryAnswer, Status>) {
+    /// Says that a call has more to send.
+    func resume(_ call: ClientCall) {
+        guard let stream = call.stream, call.isDeferred else { return }
+        call.isDeferred = false
+        wire.session?.resume(stream: stream)
+        wire.scheduleFlush()
+    }
+
+    /// Gives the peer room again after replies were taken.
+    func taken(_ call: ClientCall) {
+        let count = call.answers.released()
+        guard count > 0, let stream = call.stream else { return }
+        wire.session?.consume(stream: stream, count: count)
+        wire.scheduleFlush()
+    }
+
+    private func end(_ call: ClientCall, _ failure: Status?) {
         if let stream = call.stream { open[stream] = nil }
-        core.ended(call, outcome)
+        core.ended(call, failure)
         closeIfDone()
     }
 
@@ -173,25 +191,38 @@ extension ClientConnection: SessionEvents {
         let limits = core.configuration.session
         if unsafe call.response.receive(name: name, value: value, limits: limits) { return true }
         wire.session?.reset(stream: stream, code: NGHTTP2_ENHANCE_YOUR_CALM)
-        end(call, .failure(Status(.resourceExhausted, "the reply's headers are too large")))
+        end(call, Status(.resourceExhausted, "the reply's headers are too large"))
         return false
     }
 
     func headersReceived(stream: Int32, endsStream: Bool) {
         guard let call = open[stream] else { return }
         call.response.blockEnded()
-        if endsStream { finish(call) }
+        call.deframer.encoding = call.response.encoding
+        if endsStream {
+            finish(call)
+        } else {
+            call.onChange?()
+        }
     }
 
     func dataReceived(stream: Int32, _ bytes: LentBytes) {
-        wire.session?.consume(stream: stream, count: bytes.count)
-        guard let call = open[stream], !call.response.isHopeless else { return }
+        guard let session = wire.session else { return }
+        session.consumeConnection(count: bytes.count)
+        guard let call = open[stream], !call.response.isHopeless else {
+            session.consume(stream: stream, count: bytes.count)
+            return
+        }
         do throws(MessageDeframer.Violation) {
             try unsafe call.deframer.feed(bytes) { call.answers.append($0) }
         } catch {
-            wire.session?.reset(stream: stream, code: NGHTTP2_CANCEL)
-            end(call, .failure(.framing(error)))
+            session.reset(stream: stream, code: NGHTTP2_CANCEL)
+            end(call, .framing(error))
+            return
         }
+        call.onChange?()
+        let count = call.answers.received(bytes.count)
+        if count > 0 { session.consume(stream: stream, count: count) }
     }
 
     func dataEnded(stream: Int32) {
@@ -202,11 +233,16 @@ extension ClientConnection: SessionEvents {
     func bodyWanted(
         stream: Int32,
         into buffer: UnsafeMutableBufferPointer<UInt8>,
-    ) -> (count: Int, isLast: Bool)? {
-        guard let call = open[stream] else { return nil }
-        let (count, isLast) = unsafe call.request.fill(buffer)
-        call.isRequestSent = isLast
-        return (count, isLast)
+    ) -> BodyPart {
+        guard let call = open[stream] else { return .gone }
+        let count = unsafe call.requests.fill(buffer)
+        if count > 0 { call.onChange?() }
+        if call.requests.isEmpty, call.requests.isComplete {
+            return .bytes(count, isLast: true)
+        }
+        if count > 0 { return .bytes(count, isLast: false) }
+        call.isDeferred = true
+        return .later
     }
 
     func headersSentLast(stream: Int32) {}
@@ -214,12 +250,12 @@ extension ClientConnection: SessionEvents {
     func streamClosed(stream: Int32, errorCode: UInt32) {
         guard let call = open[stream] else { return }
         open[stream] = nil
-        if errorCode == NGHTTP2_REFUSED_STREAM.rawValue {
+        if errorCode == NGHTTP2_REFUSED_STREAM.rawValue, call.canStartOver {
             call.stream = nil
             call.connection = nil
             core.start(call)
         } else {
-            end(call, .failure(.reset(byPeer: errorCode)))
+            end(call, .reset(byPeer: errorCode))
         }
     }
 
@@ -238,9 +274,9 @@ extension ClientConnection: SessionEvents {
 
     /// The peer's side has ended: the call has its outcome.
     private func finish(_ call: ClientCall) {
-        if !call.isRequestSent, let stream = call.stream {
+        if !(call.requests.isComplete && call.requests.isEmpty), let stream = call.stream {
             wire.session?.reset(stream: stream, code: NGHTTP2_NO_ERROR)
         }
-        end(call, call.outcome())
+        end(call, call.failure())
     }
 }

@@ -5,6 +5,7 @@ internal import DequeModule
 internal import Loop
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// Connection and calls of a client; confined to its loop, apart from `onLoop`.
 final class ClientCore: @unchecked Sendable {
@@ -24,13 +25,23 @@ final class ClientCore: @unchecked Sendable {
     let configuration: RPCClientConfiguration
     private let host: String
     private let port: Int
+    private let tls: NIOSSLContext?
     private var state = State.idle
     private var waiting = Deque<ClientCall>()
     private var connectWaiters: [(Result<Void, Status>) -> Void] = []
     private var channels: [ObjectIdentifier: any Channel] = [:]
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
+    /// The gates of connections whose TLS handshake is not over.
+    private var gates: [ObjectIdentifier: TLSGate] = [:]
 
-    init(host: String, port: Int, loop: Loop, configuration: RPCClientConfiguration) {
+    /// Reads the files for TLS, if there are any; blocks the thread.
+    init(
+        host: String,
+        port: Int,
+        loop: Loop,
+        configuration: RPCClientConfiguration,
+    ) throws(TLSFileError) {
+        tls = try configuration.tls?.context()
         self.host = host
         self.port = port
         self.loop = loop
@@ -52,19 +63,19 @@ final class ClientCore: @unchecked Sendable {
     func start(_ call: ClientCall) {
         guard call.phase != .done else { return }
         if call.isCancelled {
-            ended(call, .failure(Status(.cancelled, "the caller gave up")))
+            ended(call, Status(.cancelled, "the caller gave up"))
             return
         }
         call.attempts += 1
         if call.attempts > Self.attemptsMax {
-            ended(call, .failure(.connectionLost("no connection would take the call")))
+            ended(call, .connectionLost("no connection would take the call"))
             return
         }
         call.phase = .waiting
         armDeadline(of: call)
         switch state {
         case .closed:
-            ended(call, .failure(Status(.unavailable, "the client is closed")))
+            ended(call, Status(.unavailable, "the client is closed"))
         case .ready(let connection):
             guard connection.waitingCount < configuration.callsWaitingMax else {
                 refuse(call)
@@ -88,14 +99,14 @@ final class ClientCore: @unchecked Sendable {
     }
 
     /// Gives a call its outcome.
-    func ended(_ call: ClientCall, _ outcome: Result<UnaryAnswer, Status>) {
+    func ended(_ call: ClientCall, _ failure: Status?) {
         if let timer = call.deadlineTimer { loop.timers.cancel(timer) }
         call.deadlineTimer = nil
-        call.complete(outcome)
+        call.complete(failure)
     }
 
     private func refuse(_ call: ClientCall) {
-        ended(call, .failure(Status(.resourceExhausted, "too many calls are waiting")))
+        ended(call, Status(.resourceExhausted, "too many calls are waiting"))
     }
 
     private func armDeadline(of call: ClientCall) {
@@ -117,7 +128,7 @@ final class ClientCore: @unchecked Sendable {
         case .done:
             break
         }
-        ended(call, .failure(status))
+        ended(call, status)
     }
 
     // MARK: Connection
@@ -144,7 +155,7 @@ final class ClientCore: @unchecked Sendable {
                 channel.eventLoop.makeCompletedFuture { try self.prepare(channel) }
             }
             .connect(host: host, port: port)
-            .whenFailure { self.connectFailed($0) }
+            .whenFailure { self.connectFailed("\($0)") }
     }
 
     private func prepare(_ channel: any Channel) throws {
@@ -155,18 +166,42 @@ final class ClientCore: @unchecked Sendable {
         channel.closeFuture.whenComplete { _ in
             self.channels[key] = nil
             self.connections[key] = nil
+            self.gates[key] = nil
         }
+        if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 
-    private func connectFailed(_ error: any Error) {
+    /// Puts TLS before a connection, which hears of its channel once the handshake is over.
+    private func shakeHands(
+        _ channel: any Channel,
+        _ connection: ClientConnection,
+        _ context: NIOSSLContext,
+    ) throws {
+        let key = ObjectIdentifier(connection)
+        let gate = TLSGate(
+            loop: loop,
+            millisecondsMax: configuration.connectMillisecondsMax,
+            refusal: { self.configuration.tls?.refusal(of: $0, host: self.host) },
+            opened: { _ in self.gates[key] = nil },
+            failed: { self.connectFailed($0) },
+        )
+        let handler = try NIOSSLClientHandler(
+            context: context,
+            serverHostname: configuration.tls?.name(for: host),
+        )
+        try channel.pipeline.syncOperations.addHandlers([handler, gate])
+        gates[key] = gate
+    }
+
+    private func connectFailed(_ reason: String) {
         guard case .connecting = state else { return }
         state = .idle
-        let status = Status(.unavailable, "cannot connect to \(host):\(port): \(error)")
+        let status = Status(.unavailable, "cannot connect to \(host):\(port): \(reason)")
         let calls = waiting
         waiting = []
         tellWaiters(.failure(status))
-        for call in calls { ended(call, .failure(status)) }
+        for call in calls { ended(call, status) }
     }
 
     /// A connection is there.
@@ -201,9 +236,10 @@ final class ClientCore: @unchecked Sendable {
         let calls = waiting
         waiting = []
         tellWaiters(.failure(status))
-        for call in calls { ended(call, .failure(status)) }
+        for call in calls { ended(call, status) }
         let closing = channels.values.map(\.closeFuture)
         for connection in connections.values { connection.close(status) }
+        for gate in Array(gates.values) { gate.close("the client is closed") }
         return .andAllComplete(closing, on: loop.eventLoop)
     }
 }

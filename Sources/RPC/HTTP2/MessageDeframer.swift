@@ -1,7 +1,7 @@
 // Cuts a stream of bytes into the messages of gRPC: a flag, four bytes of length, the message.
 //
 // Pure: bytes in, messages out, cut at any boundary. A message that is too long is known from its
-// length alone, before memory is spent on it.
+// length alone, before memory is spent on it; one that unfolds to too much stops at the limit.
 
 /// Collects messages out of the DATA of one stream.
 struct MessageDeframer {
@@ -9,20 +9,27 @@ struct MessageDeframer {
     enum Violation: Error, Hashable {
         /// The message is compressed, and nothing was agreed on.
         case compressed
+        /// The message is compressed and cannot be unpacked.
+        case corrupt
         /// The flag is neither 0 nor 1.
         case unknownFlag(UInt8)
         /// The length goes over the limit; both in bytes.
         case tooLong(length: Int, bytesMax: Int)
+        /// Unpacked it goes over the limit, in bytes.
+        case unfoldsTooLong(bytesMax: Int)
     }
 
     /// Length of the flag and the length field, in bytes.
     static let prefixLength = 5
 
     private let messageBytesMax: Int
+    /// What a message with the flag set is packed in.
+    var encoding = MessageEncoding.identity
     private var prefix: UInt64 = 0
     private var prefixCount = 0
     /// The length of the message that is being collected, once its prefix is complete.
     private var length = 0
+    private var isCompressed = false
     private var message: [UInt8] = []
 
     init(messageBytesMax: Int) {
@@ -32,31 +39,50 @@ struct MessageDeframer {
     /// Whether the bytes so far end exactly at the end of a message.
     var isAtBoundary: Bool { prefixCount == 0 }
 
+    /// Bytes of the message that is being collected.
+    var partCount: Int { message.count }
+
     /// Takes the next bytes and hands out each message that they complete.
     mutating func feed(
-        _ bytes: some RandomAccessCollection<UInt8>,
-        onMessage: ([UInt8]) -> Void,
+        _ bytes: LentBytes,
+        onMessage: (InboundMessage) -> Void,
     ) throws(Violation) {
-        var rest = bytes[...]
+        var position = 0
+        let end = bytes.count
         while true {
             while prefixCount < Self.prefixLength {
-                guard let byte = rest.popFirst() else { return }
-                prefix = prefix << 8 | UInt64(byte)
+                if position == end { return }
+                prefix = unsafe prefix << 8 | UInt64(bytes[position])
+                position += 1
                 prefixCount += 1
                 if prefixCount == Self.prefixLength { try readPrefix() }
             }
-            let missing = length - message.count
-            if rest.count < missing {
-                message.append(contentsOf: rest)
-                return
+            let share = min(length - message.count, end - position)
+            if share > 0 {
+                unsafe message.append(
+                    contentsOf: LentBytes(rebasing: bytes[position..<(position + share)])
+                )
+                position += share
             }
-            message.append(contentsOf: rest.prefix(missing))
-            rest = rest.dropFirst(missing)
-            let complete = message
-            message = []
-            prefix = 0
-            prefixCount = 0
-            onMessage(complete)
+            if message.count < length { return }
+            try onMessage(takeMessage())
+        }
+    }
+
+    private mutating func takeMessage() throws(Violation) -> InboundMessage {
+        let complete = message
+        message = []
+        prefix = 0
+        prefixCount = 0
+        if !isCompressed { return InboundMessage(bytes: complete, wasCompressed: false) }
+        do throws(Gzip.Failure) {
+            let bytes = try Gzip.decompress(complete, bytesMax: messageBytesMax)
+            return InboundMessage(bytes: bytes, wasCompressed: true)
+        } catch {
+            switch error {
+            case .corrupt: throw .corrupt
+            case .tooLong: throw .unfoldsTooLong(bytesMax: messageBytesMax)
+            }
         }
     }
 
@@ -67,20 +93,9 @@ struct MessageDeframer {
         if length > messageBytesMax {
             throw .tooLong(length: length, bytesMax: messageBytesMax)
         }
-        if flag == 1 { throw .compressed }
+        isCompressed = flag == 1
+        if isCompressed, encoding == .identity { throw .compressed }
         // Room for a short message at once; a long one earns its room by arriving.
         message.reserveCapacity(min(length, 65_536))
-    }
-
-    /// The prefix of an uncompressed message of `length` bytes.
-    static func prefix(length: Int) -> [UInt8] {
-        let length = UInt32(length)
-        return [
-            0,
-            UInt8(truncatingIfNeeded: length >> 24),
-            UInt8(truncatingIfNeeded: length >> 16),
-            UInt8(truncatingIfNeeded: length >> 8),
-            UInt8(truncatingIfNeeded: length),
-        ]
     }
 }

@@ -18,6 +18,10 @@ struct RequestHead {
     /// Nanoseconds, if the caller gave a timeout.
     private(set) var timeoutNanoseconds: Int64?
     private(set) var path: [UInt8] = []
+    /// What messages with the flag set are packed in.
+    private(set) var encoding = MessageEncoding.identity
+    /// Whether the caller can unpack gzip.
+    private(set) var acceptsGzip = false
 
     private var isPost = false
     private var isGRPC = false
@@ -52,10 +56,15 @@ struct RequestHead {
             timeoutNanoseconds = unsafe Timeout.parse(value)
             isTimeoutMalformed = timeoutNanoseconds == nil
         } else if unsafe equals(name, "grpc-encoding") {
-            let isIdentity = unsafe equals(value, "identity")
-            foreignEncoding = isIdentity ? nil : unsafe String(decoding: value, as: UTF8.self)
+            if let known = unsafe MessageEncoding(name: value) {
+                encoding = known
+            } else {
+                foreignEncoding = unsafe String(decoding: value, as: UTF8.self)
+            }
+        } else if unsafe equals(name, "grpc-accept-encoding") {
+            acceptsGzip = unsafe Self.names(value, "gzip")
         } else if unsafe name.first == UInt8(ascii: ":") || equals(name, "user-agent")
-            || equals(name, "grpc-accept-encoding") || equals(name, "accept-encoding")
+            || equals(name, "accept-encoding")
         {
             return
         } else if unsafe !metadata.receive(name: name, value: value) {
@@ -77,6 +86,17 @@ struct RequestHead {
                 Status(.unimplemented, "encoding \(foreignEncoding) is not supported")
             )
         }
+    }
+
+    /// Whether a list with commas has the word.
+    private static func names(_ list: LentBytes, _ word: StaticString) -> Bool {
+        unsafe list.split(separator: UInt8(ascii: ","))
+            .contains { part in
+                let space = UInt8(ascii: " ")
+                let end = unsafe part.lastIndex { $0 != space } ?? part.startIndex
+                let trimmed = unsafe part[...end].drop { $0 == space }
+                return unsafe equals(LentBytes(rebasing: trimmed), word)
+            }
     }
 
     /// `application/grpc` or `application/grpc+proto`, with or without parameters.

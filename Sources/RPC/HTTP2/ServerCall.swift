@@ -8,8 +8,9 @@ package import NIOCore
 
 /// One call on the server; confined to the event loop of its connection.
 package final class ServerCall: @unchecked Sendable {
+    private let owner: ServerLoop
     /// The loop that the handler runs on.
-    package let loop: Loop
+    package var loop: Loop { owner.loop }
     /// `/package.Service/Method`.
     package let path: String
     /// What the caller sent beside the message.
@@ -24,21 +25,29 @@ package final class ServerCall: @unchecked Sendable {
     private var replyMetadataState = Metadata()
     private var trailersState = Metadata()
     private var cancelled = false
+    /// Whether the caller can unpack what we compress.
+    package let acceptsGzip: Bool
+    /// Whether the request of a unary call travelled compressed.
+    package internal(set) var requestWasCompressed = false
+    /// Whether the reply of a unary call is to be compressed, if the caller can unpack it.
+    package var compressesReply = false
 
     init(
-        loop: Loop,
+        owner: ServerLoop,
         path: String,
         metadata: Metadata,
         peer: String,
         caller: Caller?,
         deadline: NIODeadline?,
+        acceptsGzip: Bool,
     ) {
-        self.loop = loop
+        self.owner = owner
         self.path = path
         self.metadata = metadata
         self.peer = peer
         self.caller = caller
         self.deadline = deadline
+        self.acceptsGzip = acceptsGzip
     }
 
     /// What goes out before the reply.
@@ -75,6 +84,27 @@ package final class ServerCall: @unchecked Sendable {
     package var remaining: TimeAmount? {
         guard let deadline else { return nil }
         return max(.zero, deadline - .now())
+    }
+
+    /// Runs a piece of work of a stream as if it were a call of its own: refused when the server
+    /// has too much to do, and counted while it runs.
+    ///
+    /// - Parameters:
+    ///   - priority: what goes first when not everything can be served.
+    ///   - deadline: when the work must be done; nil means that of the call.
+    /// - Throws: RESOURCE_EXHAUSTED with a delay, or what `body` throws.
+    package func counted<Value>(
+        _ priority: CallPriority,
+        by deadline: NIODeadline? = nil,
+        _ body: () async throws(Status) -> Value,
+    ) async throws(Status) -> Value {
+        loop.eventLoop.preconditionInEventLoop()
+        let startedAt = NIODeadline.now()
+        if let refusal = owner.callStarts(priority, by: deadline ?? self.deadline) {
+            throw refusal.status
+        }
+        defer { owner.callEnded(priority, startedAt: startedAt) }
+        return try await body()
     }
 
     func cancel() {

@@ -1,16 +1,10 @@
-// The life of a call on a server connection: begun, fed, run, answered; or abandoned on the way.
+// The life of a call on a server connection: begun, fed, run; or abandoned on the way.
 
 internal import Base
 internal import Loop
 internal import NIOCore
 
 extension ServerConnection {
-    /// The longest `grpc-message`, in bytes before encoding; a longer one is cut.
-    private static let statusMessageBytesMax = 2_048
-    /// The largest `grpc-status-details-bin` in bytes before encoding; a larger one is left out.
-    private static let statusDetailsBytesMax = 4_096
-    private static let unknownMethod = "unknown"
-
     // MARK: Begun
 
     /// The header block is complete: find the method, or refuse.
@@ -28,6 +22,9 @@ extension ServerConnection {
             let id = stream.id
             stream.deadlineTimer = timers.schedule(at: deadline) { self.deadlinePassed(id) }
         }
+        if let method = stream.method, case .stream(_, let handler) = method.kind {
+            run(stream, method, handler)
+        }
     }
 
     private func admit(_ stream: ServerStream) throws(Refusal) {
@@ -40,64 +37,102 @@ extension ServerConnection {
         }
         let configuration = owner.configuration
         stream.method = method
-        if let callGuard = owner.callGuard {
-            let head = CallHead(
-                path: method.path,
-                metadata: stream.head.metadata,
-                peer: peer,
-                identity: identity,
-            )
-            do throws(Status) {
-                stream.caller = try callGuard(head)
-            } catch {
-                throw .status(error)
-            }
-        }
+        try identify(stream, method)
         stream.deframer = MessageDeframer(
             messageBytesMax: method.messageBytesMax ?? configuration.messageBytesMax
         )
-        let longest = configuration.deadlineMillisecondsMax * 1_000_000
-        let standard = configuration.deadlineDefaultMilliseconds * 1_000_000
-        let timeout = min(stream.head.timeoutNanoseconds ?? standard, longest)
+        stream.deframer.encoding = stream.head.encoding
+        guard let timeout = timeout(of: stream, method) else { return }
         if timeout <= 0 {
             throw .status(Status(.deadlineExceeded, "the deadline had passed on arrival"))
         }
         stream.deadline = stream.startedAt + .nanoseconds(timeout)
     }
 
+    private func identify(
+        _ stream: ServerStream,
+        _ method: ServiceRegistry.Method,
+    ) throws(Refusal) {
+        guard let callGuard = owner.callGuard else { return }
+        let head = CallHead(
+            path: method.path,
+            metadata: stream.head.metadata,
+            peer: peer,
+            identity: identity,
+        )
+        do throws(Status) {
+            stream.caller = try callGuard(head)
+        } catch {
+            throw .status(error)
+        }
+    }
+
+    /// How long the call may take, in nanoseconds; nil for a stream whose caller sets no bound.
+    private func timeout(
+        of stream: ServerStream,
+        _ method: ServiceRegistry.Method,
+    ) -> Int64? {
+        let configuration = owner.configuration
+        guard case .unary = method.kind else { return stream.head.timeoutNanoseconds }
+        let longest = configuration.deadlineMillisecondsMax * 1_000_000
+        let standard = configuration.deadlineDefaultMilliseconds * 1_000_000
+        return min(stream.head.timeoutNanoseconds ?? standard, longest)
+    }
+
     // MARK: Fed
 
-    /// The next bytes of the request.
+    /// The next bytes of the requests.
     func take(_ bytes: LentBytes, _ stream: ServerStream) {
-        var messages = stream.message == nil ? 0 : 1
         do throws(MessageDeframer.Violation) {
-            try unsafe stream.deframer.feed(bytes) { message in
-                messages += 1
-                stream.message = message
-            }
+            try unsafe stream.deframer.feed(bytes) { stream.inbox.append($0) }
         } catch {
-            answer(stream, .failure(.framing(error)))
+            owner.events.limitHit(by: error)
+            fail(stream, .framing(error))
             return
         }
-        if messages > 1 {
-            answer(stream, .failure(Status(.internal, "more than one request for a unary method")))
+        if stream.inbox.total > 1, stream.method?.takesOneRequest == true {
+            fail(stream, Status(.internal, "more than one request for a method that takes one"))
+            return
+        }
+        if stream.deframer.isAtBoundary {
+            stream.messageStartedAt = nil
+        } else if stream.messageStartedAt == nil || !stream.inbox.isEmpty {
+            stream.messageStartedAt = now
+        }
+        stream.wakeReader()
+        countUnread(stream)
+    }
+
+    /// Keeps the sum of what was received on this connection and not taken; over the limit, the
+    /// stream that went over it is ended.
+    func countUnread(_ stream: ServerStream) {
+        let count = stream.inbox.byteCount + stream.deframer.partCount
+        unreadCount += count - stream.unreadCount
+        stream.unreadCount = count
+        if unreadCount > owner.configuration.unreadBytesMax, stream.takesData {
+            owner.events.limitHit?(.unreadBody)
+            fail(stream, Status(.resourceExhausted, "too much is unread on this connection"))
         }
     }
 
     /// The peer has ended its side.
     func end(_ stream: ServerStream) {
         stream.hasEnded = true
-        guard stream.phase == .body else { return }
+        guard stream.phase == .body || stream.phase == .running, let method = stream.method else {
+            return
+        }
         guard stream.deframer.isAtBoundary else {
-            answer(stream, .failure(Status(.internal, "the request was cut short")))
+            fail(stream, Status(.internal, "the request was cut short"))
             return
         }
-        guard let message = stream.message, let method = stream.method else {
-            answer(stream, .failure(Status(.internal, "no request for a unary method")))
+        if stream.inbox.total == 0, method.takesOneRequest {
+            fail(stream, Status(.internal, "no request for a method that takes one"))
             return
         }
-        switch method.kind {
-        case .unary(let handler): run(stream, method, message, handler)
+        if case .unary(let handler) = method.kind {
+            run(stream, method, handler)
+        } else {
+            stream.wakeReader()
         }
     }
 
@@ -106,154 +141,153 @@ extension ServerConnection {
     private func run(
         _ stream: ServerStream,
         _ method: ServiceRegistry.Method,
-        _ message: [UInt8],
         _ handler: @escaping UnaryHandler,
     ) {
-        guard owner.handlerStarts() else {
-            answer(stream, .failure(Status(.resourceExhausted, "too many calls in flight")))
+        guard let message = stream.inbox.popFirst(), hasRoom(stream) else { return }
+        countUnread(stream)
+        if let refusal = owner.callStarts(method.priority, by: stream.deadline) {
+            refuse(stream, refusal)
             return
         }
+        let startedAt = stream.startedAt
+        let call = startCall(stream, method)
+        call.requestWasCompressed = message.wasCompressed
+        let id = stream.id
+        stream.task = owner.loop.start {
+            let outcome: Result<[UInt8], Status>
+            do throws(Status) {
+                outcome = .success(try await handler(message.bytes, call))
+            } catch {
+                outcome = .failure(error)
+            }
+            self.owner.callEnded(method.priority, startedAt: startedAt)
+            self.handlerReturned(id, outcome)
+        }
+    }
+
+    private func run(
+        _ stream: ServerStream,
+        _ method: ServiceRegistry.Method,
+        _ handler: @escaping StreamHandler,
+    ) {
+        guard hasRoom(stream) else { return }
+        if let refusal = owner.streamStarts() {
+            refuse(stream, refusal)
+            return
+        }
+        let call = startCall(stream, method)
+        let requests = MessageReader(connection: self, stream: stream)
+        let replies = MessageWriter(connection: self, stream: stream)
+        let id = stream.id
+        stream.task = owner.loop.start {
+            var failure: Status?
+            do throws(Status) {
+                try await handler(requests, replies, call)
+            } catch {
+                failure = error
+            }
+            self.owner.streamEnded()
+            self.handlerReturned(id, failure)
+        }
+    }
+
+    /// Refuses the call when too many replies wait on its connection.
+    private func hasRoom(_ stream: ServerStream) -> Bool {
+        if unsentCount <= owner.configuration.unsentBytesMax { return true }
+        owner.events.limitHit?(.unsentReplies)
+        fail(stream, Status(.resourceExhausted, "too many replies wait on this connection"))
+        return false
+    }
+
+    private func startCall(
+        _ stream: ServerStream,
+        _ method: ServiceRegistry.Method,
+    ) -> ServerCall {
         let call = ServerCall(
-            loop: owner.loop,
+            owner: owner,
             path: method.path,
             metadata: stream.head.metadata,
             peer: peer,
             caller: stream.caller,
             deadline: stream.deadline,
+            acceptsGzip: stream.head.acceptsGzip,
         )
         stream.phase = .running
-        stream.message = nil
         stream.call = call
-        let id = stream.id
-        stream.task = owner.loop.start {
-            let outcome: Result<[UInt8], Status>
-            do throws(Status) {
-                outcome = .success(try await handler(message, call))
-            } catch {
-                let isOK = error.code == .ok
-                outcome = .failure(isOK ? Status(.internal, "the handler threw OK") : error)
-            }
-            self.handlerReturned(id, outcome)
-        }
+        return call
     }
 
     private func handlerReturned(_ id: Int32, _ outcome: Result<[UInt8], Status>) {
         owner.loop.eventLoop.preconditionInEventLoop()
-        owner.handlerReturned()
         guard let stream = streams[id], stream.phase == .running else { return }
-        answer(stream, outcome)
-    }
-
-    private func deadlinePassed(_ id: Int32) {
-        guard let stream = streams[id], stream.phase != .answered else { return }
-        stream.deadlineTimer = nil
-        stream.call?.cancel()
-        stream.task?.cancel()
-        answer(stream, .failure(Status(.deadlineExceeded, "the deadline has passed")))
-    }
-
-    // MARK: Answered
-
-    /// Sends the answer, the only one that the stream will have.
-    func answer(_ stream: ServerStream, _ outcome: Result<[UInt8], Status>) {
-        guard let session else { return }
         switch outcome {
-        case .success(let message):
-            close(stream, .ok)
-            stream.reply = ReplyBody(message)
-            var head: HeaderBlock?
-            if let metadata = stream.call?.replyMetadata, !metadata.isEmpty {
-                head = replyHead(httpStatus: 200)
-                head?.add(metadata)
-            }
-            if let trailers = stream.call?.trailers, !trailers.isEmpty {
-                var block = HeaderBlock()
-                block.add("grpc-status", "0")
-                block.add(trailers)
-                stream.trailers = block
-            }
-            session.submitReply(stream: stream.id, head, hasBody: true)
-        case .failure(let status):
-            close(stream, status.code)
-            var block = replyHead(httpStatus: 200)
-            if let call = stream.call {
-                block.add(call.replyMetadata)
-                addStatus(status, to: &block)
-                block.add(call.trailers)
-            } else {
-                addStatus(status, to: &block)
-            }
-            session.submitReply(stream: stream.id, block, hasBody: false)
-        }
-        wire.scheduleFlush()
-    }
-
-    private func refuse(_ stream: ServerStream, _ refusal: Refusal) {
-        switch refusal {
-        case .status(let status):
-            answer(stream, .failure(status))
-        case .encoding(let status):
-            refuse(stream, status, httpStatus: 200, ("grpc-accept-encoding", "identity"))
-        case .http(let code, let reason):
-            let status = Status(code == 415 ? .invalidArgument : .internal, reason)
-            refuse(stream, status, httpStatus: code, code == 405 ? ("allow", "POST") : nil)
+        case .success(let message): answer(stream, message)
+        case .failure(let status): fail(stream, Self.checked(status))
         }
     }
 
-    private func refuse(
-        _ stream: ServerStream,
-        _ status: Status,
-        httpStatus: Int,
-        _ extra: (name: String, value: String)?,
-    ) {
-        close(stream, status.code)
-        var block = replyHead(httpStatus: httpStatus)
-        if let extra { block.add(extra.name, extra.value) }
-        addStatus(status, to: &block)
-        session?.submitReply(stream: stream.id, block, hasBody: false)
-        wire.scheduleFlush()
+    private func handlerReturned(_ id: Int32, _ failure: Status?) {
+        owner.loop.eventLoop.preconditionInEventLoop()
+        guard let stream = streams[id], stream.phase == .running else { return }
+        if let failure {
+            fail(stream, Self.checked(failure))
+        } else if stream.replyCount == 0, stream.method?.givesOneReply == true {
+            fail(stream, Status(.internal, "the handler gave no reply"))
+        } else {
+            finish(stream)
+        }
     }
 
-    private func replyHead(httpStatus: Int) -> HeaderBlock {
-        var block = HeaderBlock()
-        block.add(":status", "\(httpStatus)")
-        block.add("content-type", "application/grpc")
-        return block
-    }
-
-    private func addStatus(_ status: Status, to block: inout HeaderBlock) {
-        block.add("grpc-status", "\(status.code.rawValue)")
-        if !status.message.isEmpty {
-            let message = status.message.utf8.prefix(Self.statusMessageBytesMax)
-            block.add(
-                "grpc-message",
-                PercentEncoding.encode(String(decoding: message, as: UTF8.self))
-            )
-        }
-        if let details = status.encodedDetails(), details.count <= Self.statusDetailsBytesMax {
-            block.add("grpc-status-details-bin", Base64.encode(details))
-        }
+    private static func checked(_ status: Status) -> Status {
+        status.code == .ok ? Status(.internal, "the handler threw OK") : status
     }
 
     // MARK: Over
 
-    /// The stream is gone: if nobody answered it, its handler need not go on.
-    func abandon(_ stream: ServerStream) {
-        guard stream.phase != .answered else { return }
-        // A stream that never had a whole header block was no call yet.
-        if stream.phase == .head {
-            stream.phase = .answered
-            return
-        }
-        stream.call?.cancel()
-        stream.task?.cancel()
-        close(stream, .cancelled)
+    private func deadlinePassed(_ id: Int32) {
+        guard let stream = streams[id], stream.phase != .answered else { return }
+        stream.deadlineTimer = nil
+        breakOff(stream, Status(.deadlineExceeded, "the deadline has passed"))
     }
 
-    private func close(_ stream: ServerStream, _ code: StatusCode) {
+    /// Ends a call whatever its handler does: it is told, and what it sent and is not out is dropped.
+    func breakOff(_ stream: ServerStream, _ status: Status) {
+        stop(stream, status)
+        drop(stream)
+        fail(stream, status)
+    }
+
+    /// The stream is gone: if nobody answered it, its handler need not go on.
+    func abandon(_ stream: ServerStream) {
+        unreadCount -= stream.unreadCount
+        stream.unreadCount = 0
+        drop(stream)
+        switch stream.phase {
+        case .answered: break
+        // A stream that never had a whole header block was no call yet.
+        case .head: stream.phase = .answered
+        case .body, .running:
+            stop(stream, Status(.cancelled, "the caller has gone"))
+            close(stream, .cancelled)
+        }
+    }
+
+    /// Tells the handler that nobody waits for it any more.
+    func stop(_ stream: ServerStream, _ status: Status) {
+        stream.over = status
+        stream.call?.cancel()
+        stream.task?.cancel()
+        stream.wakeReader()
+        stream.wakeWriter()
+    }
+
+    /// Notes how the call ended, once.
+    func close(_ stream: ServerStream, _ code: StatusCode) {
         stream.phase = .answered
         stream.task = nil
-        stream.message = nil
+        stream.inbox.removeAll()
+        unreadCount -= stream.unreadCount
+        stream.unreadCount = 0
         if let timer = stream.deadlineTimer { timers.cancel(timer) }
         stream.deadlineTimer = nil
         guard let ended = owner.events.callEnded else { return }

@@ -37,11 +37,17 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private(set) var peer = "unknown"
     /// What the peer's certificate says; set once the handshake is over.
     var identity: PeerIdentity?
-    private(set) var now = NIODeadline.now()
+    /// The time of the last read or look: one question to the clock serves all that it brought.
+    var now = NIODeadline.now()
     var frames: FrameGuard
     var scanner = FrameScanner()
+    /// Bytes of messages that were received and not taken, over all streams.
+    var unreadCount = 0
+    /// Bytes of replies that the session has not taken yet, over all streams.
+    var unsentCount = 0
+    /// What time has to do with this connection.
+    var watch = ConnectionWatch()
     private var drainState = Drain.open
-    private var handshakeTimer: TimerToken?
     private var drainTimer: TimerToken?
     private var headerOverruns = 0
 
@@ -57,30 +63,40 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     // MARK: Channel
 
     func channelActive(context: ChannelHandlerContext) {
+        open(context)
+        context.fireChannelActive()
+    }
+
+    private func open(_ context: ChannelHandlerContext) {
         peer = context.remoteAddress.map(Self.describe) ?? "unknown"
+        now = .now()
+        watch.opened(at: now, owner.configuration)
         let limits = owner.configuration.session
         wire.open(context, Session(role: .server, limits: limits, events: self))
-        let milliseconds = owner.configuration.handshakeMillisecondsMax
-        handshakeTimer = timers.schedule(at: .now() + .milliseconds(milliseconds)) {
-            self.handshakeTimer = nil
-            self.wire.close()
-        }
         if drainState != .open { announceShutdown() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         now = .now()
+        watch.read(at: now)
         receive(unwrapInboundIn(data))
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { wire.scheduleFlush() }
+        let isWritable = context.channel.isWritable
+        watch.writabilityChanged(isWritable, at: .now())
+        // Who does not read what we say need not be listened to.
+        let channel = context.channel
+        channel.setOption(.autoRead, value: isWritable)
+            .whenFailure { _ in channel.close(promise: nil) }
+        if isWritable { wire.scheduleFlush() }
         context.fireChannelWritabilityChanged()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         if let end = wire.brokenBy { report(end) }
-        cancelTimers()
+        if let drainTimer { timers.cancel(drainTimer) }
+        drainTimer = nil
         for stream in streams.values { abandon(stream) }
         streams = [:]
         latest = nil
@@ -103,15 +119,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// Answers every call that still runs with UNAVAILABLE and ends the connection.
-    func cutOff() {
+    func cutOff(_ reason: String) {
         guard let session else {
             wire.close()
             return
         }
         for stream in Array(streams.values) where stream.phase != .answered {
-            stream.call?.cancel()
-            stream.task?.cancel()
-            answer(stream, .failure(Status(.unavailable, "the server is shutting down")))
+            breakOff(stream, Status(.unavailable, reason))
         }
         wire.scheduleFlush()
         // A session that is being terminated sends nothing but GOAWAY, so the answers go first.
@@ -142,13 +156,6 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
         wire.scheduleFlush()
     }
 
-    private func cancelTimers() {
-        if let handshakeTimer { timers.cancel(handshakeTimer) }
-        if let drainTimer { timers.cancel(drainTimer) }
-        handshakeTimer = nil
-        drainTimer = nil
-    }
-
     private static func describe(_ address: SocketAddress) -> String {
         guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -169,6 +176,7 @@ extension ServerConnection: SessionEvents {
         let stream = ServerStream(id: id, startedAt: now)
         streams[id] = stream
         latest = stream
+        watch.called(at: now)
     }
 
     func headerReceived(stream id: Int32, name: LentBytes, value: LentBytes) -> Bool {
@@ -192,12 +200,15 @@ extension ServerConnection: SessionEvents {
     }
 
     func dataReceived(stream id: Int32, _ bytes: LentBytes) {
-        guard let stream = find(id), stream.phase != .answered else {
+        guard let session else { return }
+        session.consumeConnection(count: bytes.count)
+        guard let stream = find(id), stream.takesData else {
             receivedLate(stream: id, count: bytes.count)
             return
         }
-        session?.consume(stream: id, count: bytes.count)
-        if stream.phase == .body { unsafe take(bytes, stream) }
+        unsafe take(bytes, stream)
+        let count = stream.inbox.received(bytes.count)
+        if count > 0 { session.consume(stream: id, count: count) }
     }
 
     func dataEnded(stream id: Int32) {
@@ -208,14 +219,9 @@ extension ServerConnection: SessionEvents {
     func bodyWanted(
         stream id: Int32,
         into buffer: UnsafeMutableBufferPointer<UInt8>,
-    ) -> (count: Int, isLast: Bool)? {
-        guard let stream = find(id), let session else { return nil }
-        let (count, isLast) = unsafe stream.reply.fill(buffer)
-        if isLast {
-            session.submitTrailers(stream: id, stream.trailers)
-            stream.reply = ReplyBody()
-        }
-        return (count, isLast)
+    ) -> BodyPart {
+        guard let stream = find(id), let session else { return .gone }
+        return unsafe fill(buffer, from: stream, session)
     }
 
     func headersSentLast(stream id: Int32) {
@@ -230,11 +236,11 @@ extension ServerConnection: SessionEvents {
         latest = nil
         if let timer = stream.lateTimer { timers.cancel(timer) }
         abandon(stream)
+        watch.called(at: now)
     }
 
     func settingsReceived() {
-        if let handshakeTimer { timers.cancel(handshakeTimer) }
-        handshakeTimer = nil
+        watch.isSettled = true
     }
 
     func pingAcknowledged() {

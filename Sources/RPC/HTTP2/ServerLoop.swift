@@ -4,26 +4,25 @@ internal import Base
 internal import Logging
 internal import Loop
 internal import NIOCore
+internal import NIOSSL
 internal import Synchronization
 
-/// Counts connections over all loops of a server.
-final class ConnectionCount: Sendable {
-    private let connectionsMax: Int
-    private let count = Atomic<Int>(0)
+/// What a call is told that is refused because of overload: made once for many, because refusing must
+/// cost next to nothing.
+struct ReadyRefusal {
+    let retryMilliseconds: Int64
+    let status: Status
+    /// The header block of the whole answer.
+    let block: HeaderBlock
 
-    init(connectionsMax: Int) {
-        self.connectionsMax = connectionsMax
-    }
-
-    /// Counts one more, unless the server is full.
-    func enter() -> Bool {
-        if count.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
-        leave()
-        return false
-    }
-
-    func leave() {
-        count.subtract(1, ordering: .relaxed)
+    init(retryMilliseconds: Int64) {
+        self.retryMilliseconds = retryMilliseconds
+        status = Status(
+            .resourceExhausted,
+            "too many calls in flight",
+            details: [.retryInfo(delayMilliseconds: retryMilliseconds)],
+        )
+        block = HeaderBlock(answering: status)
     }
 }
 
@@ -35,27 +34,38 @@ final class ServerLoop: @unchecked Sendable {
     let loop: Loop
     let configuration: RPCServerConfiguration
     let logger: Logger
-    private let handlersMax: Int
     private let connectionCount: ConnectionCount
+    private let tls: TLSContexts?
     private var registry = ServiceRegistry()
     private(set) var events = RPCServerEvents()
     private(set) var callGuard: CallGuard?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    /// The gates of connections whose TLS handshake is not over.
+    private var gates: [ObjectIdentifier: TLSGate] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
-    private var handlersRunning = 0
+    private var overload: OverloadGuard
+    private var streamsRunning = 0
+    private let streamsMax: Int
+    private var refusal = ReadyRefusal(retryMilliseconds: 0)
     private var drained: EventLoopPromise<Void>?
+    private var looking: RepeatedTask?
 
     init(
         loop: Loop,
         configuration: RPCServerConfiguration,
         handlersMax: Int,
         connectionCount: ConnectionCount,
+        tls: TLSContexts?,
         logger: Logger,
     ) {
         self.loop = loop
         self.configuration = configuration
-        self.handlersMax = handlersMax
+        streamsMax = handlersMax
+        var limits = OverloadGuard.Limits(callsMax: handlersMax)
+        limits.targetNanoseconds = configuration.overloadLatencyMilliseconds * 1_000_000
+        overload = OverloadGuard(limits)
         self.connectionCount = connectionCount
+        self.tls = tls
         self.logger = logger
     }
 
@@ -69,6 +79,16 @@ final class ServerLoop: @unchecked Sendable {
         self.registry = registry
         self.events = events
         self.callGuard = callGuard
+        let pause = TimeAmount.milliseconds(configuration.lookMilliseconds)
+        looking = loop.eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { _ in
+            self.look()
+        }
+    }
+
+    /// Looks for what takes too long.
+    private func look() {
+        let now = NIODeadline.now()
+        for connection in Array(connections.values) { connection.look(now) }
     }
 
     // MARK: Connections
@@ -76,24 +96,68 @@ final class ServerLoop: @unchecked Sendable {
     /// Sets up an accepted channel; false when the server is full.
     func accept(_ channel: any Channel) throws -> Bool {
         loop.eventLoop.preconditionInEventLoop()
-        guard connectionCount.enter() else {
-            logger.warning("connection refused: the server has all that it may have")
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        if let limit = connectionCount.enter(address) {
+            events.limitHit?(limit)
+            logger.warning("connection refused", metadata: ["limit": "\(limit.rawValue)"])
             return false
         }
         let connection = ServerConnection(owner: self)
         connections[ObjectIdentifier(connection)] = connection
-        channel.closeFuture.whenComplete { _ in self.closed(connection) }
+        channel.closeFuture.whenComplete { _ in self.closed(connection, address) }
+        if let tls { try shakeHands(channel, connection, tls) }
         try channel.pipeline.syncOperations.addHandler(connection)
         events.connectionOpened?()
         if drained != nil { connection.drain() }
         return true
     }
 
-    private func closed(_ connection: ServerConnection) {
+    /// Puts TLS before a connection, which hears of its channel once the handshake is over.
+    private func shakeHands(
+        _ channel: any Channel,
+        _ connection: ServerConnection,
+        _ tls: TLSContexts,
+    ) throws {
+        let key = ObjectIdentifier(connection)
+        let peer = channel.remoteAddress
+        let gate = TLSGate(
+            loop: loop,
+            millisecondsMax: tls.settings.handshakeMillisecondsMax,
+            opened: { identity in
+                self.gates[key] = nil
+                connection.identity = identity
+            },
+            failed: { reason in
+                self.events.handshakeFailed?(reason)
+                self.logger.info(
+                    "TLS handshake failed",
+                    metadata: [
+                        "peer": "\(peer.map { "\($0)" } ?? "unknown")", "reason": "\(reason)",
+                    ]
+                )
+            },
+        )
+        gates[key] = gate
+        var buffers = NIOSSLHandler.Configuration()
+        buffers.maximumPreservedOutboundBufferCapacity = TLSRules.keptBytesMax
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOSSLServerHandler(context: tls.current, configuration: buffers), gate,
+        ])
+    }
+
+    private func closed(_ connection: ServerConnection, _ address: String) {
         connections[ObjectIdentifier(connection)] = nil
-        connectionCount.leave()
+        gates[ObjectIdentifier(connection)] = nil
+        connectionCount.leave(address)
         events.connectionClosed?()
-        if connections.isEmpty { drained?.succeed() }
+        endIfDrained()
+    }
+
+    private func endIfDrained() {
+        guard connections.isEmpty, let drained else { return }
+        looking?.cancel()
+        looking = nil
+        drained.succeed()
     }
 
     /// Tells all peers to go; the future succeeds when the last connection has closed.
@@ -102,15 +166,17 @@ final class ServerLoop: @unchecked Sendable {
         if let drained { return drained.futureResult }
         let promise = loop.eventLoop.makePromise(of: Void.self)
         drained = promise
-        if connections.isEmpty { promise.succeed() }
+        endIfDrained()
         for connection in connections.values { connection.drain() }
+        // Who is still shaking hands has asked for nothing yet, and can ask elsewhere.
+        for gate in Array(gates.values) { gate.close("the server is shutting down") }
         return promise.futureResult
     }
 
     /// Ends all connections, with an answer for every call that still runs.
     func cutOff() {
         loop.eventLoop.preconditionInEventLoop()
-        for connection in connections.values { connection.cutOff() }
+        for connection in connections.values { connection.cutOff("the server is shutting down") }
     }
 
     // MARK: Calls
@@ -124,15 +190,47 @@ final class ServerLoop: @unchecked Sendable {
         return method
     }
 
-    /// Counts a handler in, unless too many run already.
-    func handlerStarts() -> Bool {
-        if handlersRunning >= handlersMax { return false }
-        handlersRunning += 1
-        return true
+    /// Counts a call in, or says why it is refused.
+    func callStarts(_ priority: CallPriority, by deadline: NIODeadline?) -> ReadyRefusal? {
+        let now = NIODeadline.now()
+        let remaining = deadline.map { ($0 - now).nanoseconds }
+        let time = Int64(clamping: now.uptimeNanoseconds)
+        switch overload.admit(priority, remaining: remaining, now: time) {
+        case .run: return nil
+        case .full:
+            events.limitHit?(.calls)
+            return overloaded()
+        case .overloaded, .tooLate:
+            events.limitHit?(.overload)
+            return overloaded()
+        }
     }
 
-    func handlerReturned() {
-        handlersRunning -= 1
-        invariant(handlersRunning >= 0, "more handlers returned than started")
+    func callEnded(_ priority: CallPriority, startedAt: NIODeadline) {
+        overload.ended(priority, after: (.now() - startedAt).nanoseconds)
+        invariant(overload.inFlight >= 0, "more calls ended than started")
+    }
+
+    /// Counts a stream in, unless too many run; its messages are counted as calls one by one.
+    func streamStarts() -> ReadyRefusal? {
+        if streamsRunning >= streamsMax {
+            events.limitHit?(.calls)
+            return overloaded()
+        }
+        streamsRunning += 1
+        return nil
+    }
+
+    func streamEnded() {
+        streamsRunning -= 1
+        invariant(streamsRunning >= 0, "more streams ended than started")
+    }
+
+    private func overloaded() -> ReadyRefusal {
+        let milliseconds = overload.retryMilliseconds
+        if refusal.retryMilliseconds != milliseconds {
+            refusal = ReadyRefusal(retryMilliseconds: milliseconds)
+        }
+        return refusal
     }
 }

@@ -3,19 +3,24 @@
 internal import Loop
 internal import NIOCore
 
-/// The server's side of one call.
+/// The server's side of one call; confined to the loop of its connection.
 final class ServerStream {
     /// How far the call is.
     enum Phase {
         /// Its header block is arriving.
         case head
-        /// Its message is arriving.
+        /// Its only message is arriving; nothing runs yet.
         case body
         /// Its handler runs.
         case running
-        /// It has its answer; whatever comes later is late and ignored.
+        /// It has its status; whatever comes later is late and ignored.
         case answered
     }
+
+    /// What a handler waits for that takes the next message.
+    typealias Reader = CheckedContinuation<Result<InboundMessage?, Status>, Never>
+    /// What a handler waits for that has sent much; nil means that it may go on.
+    typealias Writer = CheckedContinuation<Status?, Never>
 
     let id: Int32
     let startedAt: NIODeadline
@@ -24,61 +29,80 @@ final class ServerStream {
     var method: ServiceRegistry.Method?
     var deadline: NIODeadline?
     var deadlineTimer: TimerToken?
-    var deframer = MessageDeframer(messageBytesMax: 0)
-    var message: [UInt8]?
-    /// The peer has ended its side.
-    var hasEnded = false
     var call: ServerCall?
     var caller: Caller?
     var task: Task<Void, Never>?
-    var reply = ReplyBody()
+    /// Why a handler that still runs need not go on.
+    var over: Status?
+
+    // What comes in.
+    var deframer = MessageDeframer(messageBytesMax: 0)
+    var inbox = InboundQueue()
+    /// What the connection has counted of this stream as received and not taken, in bytes.
+    var unreadCount = 0
+    /// When the message that is being collected began; nil at a boundary.
+    var messageStartedAt: NIODeadline?
+    /// The peer has ended its side.
+    var hasEnded = false
     /// Bytes of the request that came after the answer.
     var lateBytes = 0
     /// Ends the wait for the rest of a request that has its answer.
     var lateTimer: TimerToken?
-    /// The trailers of a good reply, if they are more than the code.
+    var reader: Reader?
+
+    // What goes out.
+    var isHeadSent = false
+    var replies = OutboundBody()
+    var replyCount = 0
+    /// When the peer last took bytes, or was given the first to take.
+    var progressAt: NIODeadline
+    /// The session has asked for bytes when there were none.
+    var isDeferred = false
+    var writer: Writer?
+    /// The trailers, if they are more than the code of a good end.
     var trailers: HeaderBlock?
 
     init(id: Int32, startedAt: NIODeadline) {
         self.id = id
         self.startedAt = startedAt
-    }
-}
-
-/// A message on its way out, with its prefix.
-struct ReplyBody {
-    private var message: [UInt8] = []
-    private var prefix: [UInt8] = []
-    private var sent = 0
-
-    init() {}
-
-    init(_ message: [UInt8]) {
-        self.message = message
-        prefix = MessageDeframer.prefix(length: message.count)
+        progressAt = startedAt
     }
 
-    /// Moves the next bytes into `buffer`; says how many, and whether they were the last.
-    mutating func fill(
-        _ buffer: UnsafeMutableBufferPointer<UInt8>
-    ) -> (count: Int, isLast: Bool) {
-        var count = 0
-        while sent < prefix.count, count < buffer.count {
-            unsafe buffer[count] = prefix[sent]
-            sent += 1
-            count += 1
+    /// Whether DATA of the peer still matters.
+    var takesData: Bool {
+        switch phase {
+        case .body: true
+        case .running:
+            if case .stream = method?.kind { !hasEnded } else { false }
+        case .head, .answered: false
         }
-        let start = sent - prefix.count
-        let share = min(message.count - start, buffer.count - count)
-        if share > 0 {
-            let room = unsafe UnsafeMutableBufferPointer(rebasing: buffer[count...])
-            unsafe message.withUnsafeBufferPointer { message in
-                let part = unsafe LentBytes(rebasing: message[start..<(start + share)])
-                _ = unsafe room.update(fromContentsOf: part)
-            }
-            sent += share
-            count += share
+    }
+
+    /// Takes the next message; the only one of its side counts once no second has come with it.
+    func nextRequest() -> InboundMessage? {
+        if !hasEnded, method?.takesOneRequest == true { return nil }
+        return inbox.popFirst()
+    }
+
+    /// Gives the handler that waits for a message what there is: a message, the end, or why not.
+    func wakeReader() {
+        guard let reader else { return }
+        if let over {
+            self.reader = nil
+            reader.resume(returning: .failure(over))
+        } else if let message = nextRequest() {
+            self.reader = nil
+            reader.resume(returning: .success(message))
+        } else if hasEnded {
+            self.reader = nil
+            reader.resume(returning: .success(nil))
         }
-        return (count, sent == prefix.count + message.count)
+    }
+
+    /// Lets the handler that waits to send go on.
+    func wakeWriter() {
+        guard let writer else { return }
+        self.writer = nil
+        writer.resume(returning: over)
     }
 }

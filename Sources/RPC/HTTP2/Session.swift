@@ -6,6 +6,16 @@
 internal import Base
 internal import CNghttp2
 
+/// What a body has for its stream at the moment.
+enum BodyPart {
+    /// So many bytes were written; with `isLast` there will be no more.
+    case bytes(Int, isLast: Bool)
+    /// Nothing now; `Session.resume` tells when there is.
+    case later
+    /// There is no such body any more: the stream is reset.
+    case gone
+}
+
 /// What the owner of a session is told, while `receive` or `nextOutput` runs.
 ///
 /// Submitting from within is allowed; receiving, sending and freeing the session is not.
@@ -21,11 +31,11 @@ protocol SessionEvents: AnyObject {
     func dataReceived(stream: Int32, _ bytes: LentBytes)
     /// The peer has ended its side with DATA.
     func dataEnded(stream: Int32)
-    /// The session wants bytes for a stream with a body. Nil resets the stream.
+    /// The session wants bytes for a stream with a body.
     func bodyWanted(
         stream: Int32,
         into buffer: UnsafeMutableBufferPointer<UInt8>,
-    ) -> (count: Int, isLast: Bool)?
+    ) -> BodyPart
     /// A header block that ends our side is on its way.
     func headersSentLast(stream: Int32)
     /// The stream is no more; `errorCode` is 0 when it ended in order.
@@ -168,9 +178,21 @@ final class Session {
         )
     }
 
-    /// Gives the peer back room for bytes that `dataReceived` has dealt with.
+    /// Gives the peer back room on the connection, for bytes that have come on any stream.
+    func consumeConnection(count: Int) {
+        check(unsafe nghttp2_session_consume_connection(handle, count), "consume")
+    }
+
+    /// Gives the peer back room on a stream.
     func consume(stream: Int32, count: Int) {
-        check(unsafe nghttp2_session_consume(handle, stream, count), "consume")
+        check(unsafe nghttp2_session_consume_stream(handle, stream, count), "consume")
+    }
+
+    /// Asks `bodyWanted` again, for a stream that had nothing when it was asked last.
+    func resume(stream: Int32) {
+        let code = unsafe nghttp2_session_resume_data(handle, stream)
+        // A stream that is gone, or was not waiting, needs nothing.
+        if code != NGHTTP2_ERR_INVALID_ARGUMENT.rawValue { check(code, "resume a stream") }
     }
 
     /// Tells the peer that the connection will end soon: the first of two GOAWAY frames.
@@ -343,15 +365,19 @@ final class Session {
         _ buffer: UnsafeMutableBufferPointer<UInt8>,
         flags: UnsafeMutablePointer<UInt32>,
     ) -> Int {
-        guard let (count, isLast) = unsafe events.bodyWanted(stream: stream, into: buffer) else {
-            return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+        switch unsafe events.bodyWanted(stream: stream, into: buffer) {
+        case .gone: return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+        case .later: return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        case .bytes(let count, let isLast):
+            if isLast {
+                unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+                // Trailers end the stream of a server, not DATA.
+                if role == .server {
+                    unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+                }
+            }
+            return count
         }
-        if isLast {
-            unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-            // Trailers end the stream of a server, not DATA.
-            if role == .server { unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue }
-        }
-        return count
     }
 
     private var bodyProvider: nghttp2_data_provider {

@@ -10,6 +10,7 @@ extension RPCServerEvents {
         self.init()
         connectionOpened = { metrics.connectionOpened() }
         connectionClosed = { metrics.connectionClosed() }
+        handshakeFailed = { _ in metrics.handshakeFailed() }
         callStarted = { _ in metrics.callStarted() }
         callEnded = { method, code, microseconds in
             metrics.callEnded(method, code: code.rawValue, microseconds: microseconds)

@@ -25,6 +25,8 @@ struct CallOptions: ParsableArguments {
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
+    @OptionGroup(title: "TLS") var tls: TLSOptions
+
     /// The server to ask.
     func address(
         _ environment: [String: String] = ProcessInfo.processInfo.environment

@@ -34,6 +34,7 @@ final class ServerCalls: Sendable {
         let timeoutMs = try options.timeoutMs()
         var configuration = RPCClientConfiguration()
         configuration.connectMillisecondsMax = min(timeoutMs, 5_000)
+        configuration.tls = try options.tls.settings()
         configuration.userAgent = "holdfast/\(holdfastVersion)"
         // A page of positions may hold a thousand rows of long names.
         configuration.messageBytesMax = 64 * 1_024 * 1_024
@@ -46,9 +47,12 @@ final class ServerCalls: Sendable {
                 configuration: configuration,
             )
         } catch {
+            if error.code == .failedPrecondition { throw CommandError(.invalid, error.message) }
+            // With TLS there are more reasons than that nobody is there.
             throw CommandError(
                 .unreachable,
-                "no server answers at \(address.host):\(address.port)",
+                configuration.tls == nil
+                    ? "no server answers at \(address.host):\(address.port)" : error.message,
                 hint: "is it running? --server HOST:PORT or HOLDFAST_SERVER names another",
             )
         }

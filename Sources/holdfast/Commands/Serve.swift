@@ -12,12 +12,15 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Every setting can be a flag, a variable of the environment or a member of a JSON \
             file, in that order; `holdfast configuration` lists them all. SIGINT or SIGTERM lets \
-            running calls finish; a second one ends the process at once with status 130.
+            running calls finish; a second one ends the process at once with status 130. SIGHUP \
+            reads the certificate files again, which happens by itself within seconds, too.
 
             EXAMPLES
               holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
                 --redis 127.0.0.1:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
+              holdfast serve --config /etc/holdfast.json --grpc-host 0.0.0.0 \\
+                --tls-certificate server.pem --tls-key server.key
               holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
             """,
     )
@@ -32,7 +35,7 @@ struct Serve: AsyncParsableCommand {
                 format: configuration.logFormat,
             )
         }
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
         logger.info(
             "starting",
             metadata: [
@@ -41,6 +44,9 @@ struct Serve: AsyncParsableCommand {
                 "postgres": "\(redactedConninfo(configuration.postgresConninfo))",
             ],
         )
+        if configuration.isPlaintextForOthers {
+            logger.warning("calls come without encryption from other machines, as the settings say")
+        }
         let server: RunningServer
         do {
             server = try await ServerAssembly.start(configuration, logger: logger)
@@ -64,18 +70,26 @@ struct Serve: AsyncParsableCommand {
             await server.shutdown()
             throw StartFailure.explained(error)
         }
-        await Self.untilSignal(signals, logger)
+        await Self.untilSignal(signals, logger) { server.reload() }
         await server.shutdown()
         await admin.stop()
         logger.info("stopped")
     }
 
-    /// Waits for the first signal; from then on the next one ends the process at once.
-    private static func untilSignal(_ signals: UnixSignalsSequence, _ logger: Logger) async {
+    /// Waits for the first signal to end; from then on the next one ends the process at once.
+    private static func untilSignal(
+        _ signals: UnixSignalsSequence,
+        _ logger: Logger,
+        reload: @escaping @Sendable () async -> Void,
+    ) async {
         let (first, firstCame) = AsyncStream.makeStream(of: UnixSignal.self)
         Task.detached {
             var count = 0
             for await signal in signals {
+                if signal == .sighup {
+                    await reload()
+                    continue
+                }
                 count += 1
                 if count > 1 { endProcess(130) }
                 firstCame.yield(signal)

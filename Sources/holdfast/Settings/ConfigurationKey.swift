@@ -30,6 +30,12 @@ enum ConfigurationKey: String, CaseIterable {
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
+    case tlsCertificate = "tls.certificate"
+    case tlsKey = "tls.key"
+    case tlsClientCA = "tls.client.ca"
+    case tlsClientRequired = "tls.client.required"
+    case tlsHandshakeMsMax = "tls.handshake.ms.max"
+    case grpcPlaintextAnywhere = "grpc.plaintext.anywhere"
 
     /// What values a setting takes.
     enum Kind: Equatable {
@@ -155,6 +161,31 @@ enum ConfigurationKey: String, CaseIterable {
             kind: .choice(["text", "json"]),
             byDefault: "text",
             meaning: "How log lines are written.",
+        ),
+        .tlsCertificate: Entry(
+            kind: .text,
+            meaning: "PEM file of the server's certificate and its chain; none: no TLS.",
+        ),
+        .tlsKey: Entry(kind: .text, meaning: "PEM file of the certificate's private key."),
+        .tlsClientCA: Entry(
+            kind: .text,
+            meaning: "PEM file of who signs clients' certificates; none: no client is asked.",
+        ),
+        .tlsClientRequired: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a client without a certificate is sent away.",
+        ),
+        .tlsHandshakeMsMax: number(
+            1...600_000,
+            10_000,
+            "ms",
+            "How long a TLS handshake may take.",
+        ),
+        .grpcPlaintextAnywhere: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a server without TLS may listen beyond loopback.",
         ),
     ]
 

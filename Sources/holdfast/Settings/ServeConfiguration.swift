@@ -2,6 +2,7 @@
 
 internal import Base
 internal import Foundation
+internal import RPC
 
 /// Everything that a server is told at start.
 struct ServeConfiguration: Equatable, Sendable {
@@ -38,6 +39,9 @@ struct ServeConfiguration: Equatable, Sendable {
     /// The name of one of the logger's levels.
     var logLevel: String
     var logFormat: LogFormat
+    /// Nil: calls come without encryption.
+    var tls: ServerTLS?
+    var grpcPlaintextAnywhere: Bool
 
     /// Reads the settings of a server.
     ///
@@ -72,7 +76,9 @@ struct ServeConfiguration: Equatable, Sendable {
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text
-        let problems = relationProblems
+        tls = values.tls
+        grpcPlaintextAnywhere = values.text(.grpcPlaintextAnywhere) == "true"
+        let problems = relationProblems + values.tlsProblems
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }
 
@@ -103,8 +109,18 @@ struct ServeConfiguration: Equatable, Sendable {
             redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
             "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
         )
+        demand(
+            tls != nil || grpcPlaintextAnywhere || isLoopback(grpcHost),
+            "grpc.host is \(grpcHost), where others could listen in on calls without encryption: "
+                + "set tls.certificate and tls.key, or grpc.plaintext.anywhere to true",
+        )
         return problems
     }
+}
+
+extension ServeConfiguration {
+    /// Whether calls come without encryption from other machines.
+    var isPlaintextForOthers: Bool { tls == nil && !isLoopback(grpcHost) }
 }
 
 extension Settings {
@@ -118,7 +134,7 @@ extension Settings {
 }
 
 /// Values that were checked already.
-private struct Values {
+struct Values {
     let values: [ConfigurationKey: String]
 
     func text(_ key: ConfigurationKey) -> String {

@@ -99,6 +99,36 @@ struct SettingFlags: ParsableArguments {
     var logLevel: String?
     @Option(name: ConfigurationKey.logFormat.optionName, help: ConfigurationKey.logFormat.help)
     var logFormat: String?
+    @Option(
+        name: ConfigurationKey.tlsCertificate.optionName,
+        help: ConfigurationKey.tlsCertificate.help
+    )
+    var tlsCertificate: String?
+    @Option(
+        name: ConfigurationKey.tlsKey.optionName,
+        help: ConfigurationKey.tlsKey.help
+    )
+    var tlsKey: String?
+    @Option(
+        name: ConfigurationKey.tlsClientCA.optionName,
+        help: ConfigurationKey.tlsClientCA.help
+    )
+    var tlsClientCA: String?
+    @Option(
+        name: ConfigurationKey.tlsClientRequired.optionName,
+        help: ConfigurationKey.tlsClientRequired.help
+    )
+    var tlsClientRequired: String?
+    @Option(
+        name: ConfigurationKey.tlsHandshakeMsMax.optionName,
+        help: ConfigurationKey.tlsHandshakeMsMax.help
+    )
+    var tlsHandshakeMsMax: String?
+    @Option(
+        name: ConfigurationKey.grpcPlaintextAnywhere.optionName,
+        help: ConfigurationKey.grpcPlaintextAnywhere.help
+    )
+    var grpcPlaintextAnywhere: String?
 
     /// The flags that were given.
     var values: [ConfigurationKey: String] {
@@ -127,6 +157,12 @@ struct SettingFlags: ParsableArguments {
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,
+            .tlsCertificate: tlsCertificate,
+            .tlsKey: tlsKey,
+            .tlsClientCA: tlsClientCA,
+            .tlsClientRequired: tlsClientRequired,
+            .tlsHandshakeMsMax: tlsHandshakeMsMax,
+            .grpcPlaintextAnywhere: grpcPlaintextAnywhere,
         ]
         return all.compactMapValues { $0 }
     }

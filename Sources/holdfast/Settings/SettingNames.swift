@@ -5,7 +5,11 @@ internal import Foundation
 /// Checks the names of settings.
 enum SettingNames {
     /// Variables that belong to commands and not to the settings of a server.
-    private static let otherVariables = ["HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT"]
+    private static let otherVariables = [
+        "HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT",
+        "HOLDFAST_TLS", "HOLDFAST_TLS_CA", "HOLDFAST_TLS_SERVER_NAME",
+        "HOLDFAST_TLS_CLIENT_CERTIFICATE", "HOLDFAST_TLS_CLIENT_KEY",
+    ]
     /// Variables that tests use.
     private static let testPrefix = "HOLDFAST_TEST_"
 

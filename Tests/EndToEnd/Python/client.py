@@ -61,9 +61,24 @@ def look_up(answer, path):
     return "" if answer is None else str(answer)
 
 
+def open_channel(address):
+    """With certificates when the environment names their files."""
+    contents = []
+    for name in ("CA", "KEY", "CERTIFICATE"):
+        path = os.environ.get(f"HOLDFAST_TEST_TLS_{name}")
+        if path is None:
+            contents.append(None)
+            continue
+        with open(path, "rb") as file:
+            contents.append(file.read())
+    if contents[0] is None:
+        return grpc.insecure_channel(address)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*contents))
+
+
 class Runner:
     def __init__(self, pool, address, names):
-        self.channel = grpc.insecure_channel(address)
+        self.channel = open_channel(address)
         self.names = names
         self.pool = pool
         self.problems = []
