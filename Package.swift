@@ -81,7 +81,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         module("Base", []),
-        module("Loop", [deque] + nio),
+        module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
@@ -94,7 +94,11 @@ let package = Package(
             ["Base", "Loop", "CNghttp2", "CZlib", protobuf, logging, deque] + nio + tls,
         ),
         module("Redis", ["Base", "Loop", "CHiredis", deque] + nio),
-        module("Postgres", ["Base", "CLibpq", deque]),
+        module(
+            "Postgres",
+            ["Base", "CLibpq", deque],
+            resources: [.embedInCode("Statements")],
+        ),
         module(
             "Gate",
             ["Base", "Domain", "Loop", "Promising", "Redis", crypto, logging] + nio,
@@ -107,7 +111,8 @@ let package = Package(
         ),
         module(
             "API",
-            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf] + nio,
+            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
+            resources: [.embedInCode("Descriptors")],
         ),
 
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
@@ -115,9 +120,13 @@ let package = Package(
         tests("DomainTests", ["Base", "Domain"]),
         tests(
             "LedgerTests",
-            ["Base", "Domain", "Promising", "Postgres", "Ledger", "TestServers"],
+            ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]
+                + nio,
         ),
-        tests("APITests", ["Base", "Domain", "Promising", "RPC", "API", "Messages", protobuf]),
+        tests(
+            "APITests",
+            ["Base", "Domain", "Loop", "Promising", "RPC", "API", "Messages", protobuf] + nio,
+        ),
         module("Telemetry", ["Base"]),
         .executableTarget(
             name: "holdfast",
@@ -147,6 +156,22 @@ let package = Package(
             path: "loadtest/Command",
             swiftSettings: strict,
         ),
+        .target(
+            name: "InteropMessages",
+            dependencies: [protobuf],
+            path: "loadtest/Interop/Messages",
+            swiftSettings: generated,
+        ),
+        .executableTarget(
+            name: "holdfast-interop",
+            dependencies: [
+                "Base", "InteropMessages", "Loop", "RPC", protobuf, arguments, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            path: "loadtest/Interop/Command",
+            resources: [.embedInCode("Descriptors")],
+            swiftSettings: strict,
+        ),
         .testTarget(
             name: "LoadTests",
             dependencies: ["LoadKit"],
@@ -166,7 +191,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast", protobuf,
+                "API", "Base", "LoadKit", "Loop", "Messages", "RPC", "TestServers", "holdfast",
+                protobuf,
             ] + nio,
             path: "Tests/EndToEnd",
             exclude: ["Python", "Cases"],
@@ -177,7 +203,7 @@ let package = Package(
         tests("TelemetryTests", ["Base", "Telemetry"]),
         tests(
             "CommandTests",
-            ["Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
+            ["API", "Base", "Loop", "Messages", "RPC", "Telemetry", "holdfast"]
                 + [protobuf, logging, arguments] + nio,
         ),
     ],

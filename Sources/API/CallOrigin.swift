@@ -1,20 +1,44 @@
-// Who asks, in what: read from a call's metadata. What a caller says about itself is text for the
-// audit trail and nothing else; it grants nothing.
+// Who asks, in what, and how far it may go: read from a call. What a caller says about itself is text
+// for the audit trail, used only where nobody is known; it grants nothing.
 
 package import Domain
 package import RPC
+
+/// What a use case has to know of a call besides its message.
+package struct CallContext: Hashable, Sendable {
+    package var origin: Origin
+    package var limit: ChannelLimit
+
+    package init(origin: Origin, limit: ChannelLimit = ChannelLimit()) {
+        self.origin = origin
+        self.limit = limit
+    }
+
+    /// Reads what is needed of a call.
+    ///
+    /// - Parameter newRequestID: numbers a request that has no usable id of its own.
+    package init(_ call: ServerCall, newRequestID: () -> String) {
+        self.init(call.caller, call.metadata, newRequestID: newRequestID)
+    }
+
+    package init(_ caller: Caller?, _ metadata: Metadata, newRequestID: () -> String) {
+        origin = Origin(metadata, caller: caller, newRequestID: newRequestID)
+        limit = ChannelLimit(caller?.scope ?? "")
+    }
+}
 
 extension Origin {
     /// Reads principal, request id and trace of a call.
     ///
     /// - Parameters:
     ///   - metadata: what the caller sent beside the message.
+    ///   - caller: who makes it; nil on an open server, which believes what a call claims.
     ///   - newRequestID: numbers a request that has no usable id of its own.
-    package init(_ metadata: Metadata, newRequestID: () -> String) {
-        let principal = metadata["x-holdfast-principal"].flatMap(usable)
+    package init(_ metadata: Metadata, caller: Caller? = nil, newRequestID: () -> String) {
+        let principal = caller?.name ?? metadata["x-holdfast-principal"].flatMap(usable)
         let requestID = metadata["x-request-id"].flatMap(usable)
         self.init(
-            principal: principal ?? "anonymous",
+            principal: principal ?? AccessCaller.nobody,
             requestID: requestID ?? newRequestID(),
             traceID: metadata["traceparent"].flatMap(parsedTraceID) ?? "",
         )

@@ -8,7 +8,8 @@ package import RPC
 
 extension InventoryService {
     package func getAvailability(
-        _ request: Holdfast_V1_GetAvailabilityRequest
+        _ request: Holdfast_V1_GetAvailabilityRequest,
+        _ limit: ChannelLimit,
     ) async throws(Status) -> Holdfast_V1_GetAvailabilityResponse {
         var validator = Validator()
         validator.optionalName(request.channel, "channel")
@@ -20,6 +21,7 @@ extension InventoryService {
         }
         let moment = request.hasBy ? validator.instant(request.by, "by") : nil
         try validator.check()
+        let channel = try limit.channel(named: request.channel, "channel")
 
         let found = try await answering { () async throws(Failure) in
             try await stock.ledger.availability(
@@ -30,7 +32,7 @@ extension InventoryService {
         var answer = Holdfast_V1_GetAvailabilityResponse()
         answer.items = zip(request.items, found)
             .map { item, nodes in
-                Holdfast_V1_Availability(sku: item.sku, nodes, channel: request.channel)
+                Holdfast_V1_Availability(sku: item.sku, nodes, channel, limit)
             }
         return answer
     }
@@ -141,7 +143,12 @@ extension InventoryService {
 
 extension Holdfast_V1_Availability {
     /// Sums over nodes; a node below zero takes nothing away from the others.
-    fileprivate init(sku: String, _ found: [ExpectedPosition], channel: String) {
+    fileprivate init(
+        sku: String,
+        _ found: [ExpectedPosition],
+        _ channel: String,
+        _ limit: ChannelLimit,
+    ) {
         self.init()
         self.sku = sku
         for item in found {
@@ -153,6 +160,8 @@ extension Holdfast_V1_Availability {
             node.available = now
             node.incoming = item.incoming
             node.position = Holdfast_V1_Position(item.position)
+            // What is withheld from another channel is that channel's business.
+            node.position.channelSafety.removeAll { !limit.covers($0.channel) }
             nodes.append(node)
         }
     }

@@ -28,7 +28,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         func add<Request: SwiftProtobuf.Message, Reply: SwiftProtobuf.Message>(
             _ method: String,
-            _ body: @escaping @Sendable (Self, Request, Origin) async throws(Status) -> Reply,
+            _ body: @escaping @Sendable (Self, Request, CallContext) async throws(Status) -> Reply,
         ) {
             registry.add(
                 bound,
@@ -38,29 +38,29 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
                 body,
             )
         }
-        add("Receive") { me, request, origin async throws(Status) in
-            try await me.receive(request, origin)
+        add("Receive") { me, request, call async throws(Status) in
+            try await me.receive(request, call.origin)
         }
-        add("Adjust") { me, request, origin async throws(Status) in
-            try await me.adjust(request, origin)
+        add("Adjust") { me, request, call async throws(Status) in
+            try await me.adjust(request, call.origin)
         }
-        add("MoveState") { me, request, origin async throws(Status) in
-            try await me.moveState(request, origin)
+        add("MoveState") { me, request, call async throws(Status) in
+            try await me.moveState(request, call.origin)
         }
-        add("Transfer") { me, request, origin async throws(Status) in
-            try await me.transfer(request, origin)
+        add("Transfer") { me, request, call async throws(Status) in
+            try await me.transfer(request, call.origin)
         }
-        add("ReceiveTransfer") { me, request, origin async throws(Status) in
-            try await me.receiveTransfer(request, origin)
+        add("ReceiveTransfer") { me, request, call async throws(Status) in
+            try await me.receiveTransfer(request, call.origin)
         }
-        add("SetSafetyStock") { me, request, origin async throws(Status) in
-            try await me.setSafetyStock(request, origin)
+        add("SetSafetyStock") { me, request, call async throws(Status) in
+            try await me.setSafetyStock(request, call.origin)
         }
-        add("SetIncoming") { me, request, origin async throws(Status) in
-            try await me.setIncoming(request, origin)
+        add("SetIncoming") { me, request, call async throws(Status) in
+            try await me.setIncoming(request, call.origin)
         }
-        add("GetAvailability") { me, request, _ async throws(Status) in
-            try await me.getAvailability(request)
+        add("GetAvailability") { me, request, call async throws(Status) in
+            try await me.getAvailability(request, call.limit)
         }
         add("ListPositions") { me, request, _ async throws(Status) in
             try await me.listPositions(request)

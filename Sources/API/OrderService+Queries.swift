@@ -8,7 +8,8 @@ package import RPC
 
 extension OrderService {
     package func getOrder(
-        _ request: Holdfast_V1_GetOrderRequest
+        _ request: Holdfast_V1_GetOrderRequest,
+        _ limit: ChannelLimit,
     ) async throws(Status) -> Holdfast_V1_Order {
         var validator = Validator()
         var id: ID?
@@ -34,12 +35,13 @@ extension OrderService {
                 externalID: request.external.externalID,
             )
         }
-        if let found { return Holdfast_V1_Order(found) }
+        if let found, limit.covers(found.channel) { return Holdfast_V1_Order(found) }
         throw missing(request)
     }
 
     package func listOrders(
-        _ request: Holdfast_V1_ListOrdersRequest
+        _ request: Holdfast_V1_ListOrdersRequest,
+        _ limit: ChannelLimit,
     ) async throws(Status) -> Holdfast_V1_ListOrdersResponse {
         var validator = Validator()
         var filter = OrderFilter(
@@ -61,6 +63,7 @@ extension OrderService {
             max: Limits.orderPageRowsMax,
         )
         try validator.check()
+        filter.channel = try limit.channel(named: request.channel, "channel")
         let fingerprint = PageToken.fingerprint(
             "ListOrders",
             [

@@ -1,7 +1,7 @@
 // Orders over RPC: message to use case to message. Checks what was sent; decides nothing else.
 
 internal import Base
-package import Domain
+internal import Domain
 package import Loop
 package import Messages
 internal import NIOCore
@@ -28,7 +28,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         func add<Request: SwiftProtobuf.Message, Reply: SwiftProtobuf.Message>(
             _ method: String,
-            _ body: @escaping @Sendable (Self, Request, Origin) async throws(Status) -> Reply,
+            _ body: @escaping @Sendable (Self, Request, CallContext) async throws(Status) -> Reply,
         ) {
             registry.add(
                 bound,
@@ -38,20 +38,20 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
                 body,
             )
         }
-        add("PlaceOrder") { me, request, origin async throws(Status) in
-            try await me.placeOrder(request, origin)
+        add("PlaceOrder") { me, request, call async throws(Status) in
+            try await me.placeOrder(request, call)
         }
-        add("GetOrder") { me, request, _ async throws(Status) in
-            try await me.getOrder(request)
+        add("GetOrder") { me, request, call async throws(Status) in
+            try await me.getOrder(request, call.limit)
         }
-        add("CancelOrder") { me, request, origin async throws(Status) in
-            try await me.cancelOrder(request, origin)
+        add("CancelOrder") { me, request, call async throws(Status) in
+            try await me.cancelOrder(request, call)
         }
-        add("ShipOrder") { me, request, origin async throws(Status) in
-            try await me.shipOrder(request, origin)
+        add("ShipOrder") { me, request, call async throws(Status) in
+            try await me.shipOrder(request, call)
         }
-        add("ListOrders") { me, request, _ async throws(Status) in
-            try await me.listOrders(request)
+        add("ListOrders") { me, request, call async throws(Status) in
+            try await me.listOrders(request, call.limit)
         }
     }
 
@@ -59,7 +59,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
 
     package func placeOrder(
         _ request: Holdfast_V1_PlaceOrderRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Order {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
@@ -74,15 +74,17 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
         let placedAt =
             request.hasPlacedAt ? validator.instant(request.placedAt, "placed_at") : nil
         try validator.check()
+        let channel = try call.limit.channel(named: request.channel, "channel")
+        if let reservation { try await demand(reservation: reservation, within: call.limit) }
 
         let placement = OrderPlacement(
             header: CommandHeader(
                 key: DigestBuilder.key(.order, request.idempotencyKey),
                 fingerprint: fingerprint(of: request, reservation, placedAt),
-                origin: origin,
+                origin: call.origin,
             ),
             reservation: reservation,
-            channel: request.channel,
+            channel: channel,
             externalID: request.externalID,
             customer: request.customer,
             currency: request.currency,
@@ -126,7 +128,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
 
     package func cancelOrder(
         _ request: Holdfast_V1_CancelOrderRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Order {
         try await change(
             .cancel,
@@ -134,13 +136,13 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
             key: request.idempotencyKey,
             lines: request.lines,
             note: (request.reason, "reason"),
-            origin,
+            call,
         )
     }
 
     package func shipOrder(
         _ request: Holdfast_V1_ShipOrderRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Order {
         try await change(
             .ship,
@@ -148,7 +150,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
             key: request.idempotencyKey,
             lines: request.lines,
             note: (request.tracking, "tracking"),
-            origin,
+            call,
         )
     }
 
@@ -158,7 +160,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
         key: String,
         lines: [Holdfast_V1_OrderLineQuantity],
         note: (text: String, field: String),
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Order {
         var validator = Validator()
         let id = validator.id(text, "id")
@@ -176,6 +178,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
         }
         try validator.check()
         guard let id else { throw Status(.internal, "an id was neither read nor refused") }
+        try await demand(order: id, within: call.limit)
 
         var body = DigestBuilder(method: kind == .cancel ? "CancelOrder" : "ShipOrder")
         body.add(id)
@@ -188,7 +191,7 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
             header: CommandHeader(
                 key: DigestBuilder.key(.orderCommand, key),
                 fingerprint: body.digest(),
-                origin: origin,
+                origin: call.origin,
             ),
             order: id,
             kind: kind,
@@ -199,6 +202,34 @@ package struct OrderService<Ledger: OrderLedgerPort, Gate: GatePort, Holds: Hold
             try await orders.change(change)
         }
         return try answer(outcome, .lines)
+    }
+
+    // MARK: Limits
+    // Looking first is enough: neither orders nor reservations ever change their channel.
+
+    /// A caller that is limited to a channel finds no order of another.
+    private func demand(order id: ID, within limit: ChannelLimit) async throws(Status) {
+        if limit.channel.isEmpty { return }
+        let found = try await answering { () async throws(Failure) in
+            try await orders.ledger.order(id: id)
+        }
+        guard let found, limit.covers(found.channel) else {
+            throw Status(.notFound(kind: .order, id: id.description))
+        }
+    }
+
+    /// Nor may it take a reservation of another for its own order.
+    private func demand(reservation id: ID, within limit: ChannelLimit) async throws(Status) {
+        if limit.channel.isEmpty { return }
+        let found = try await answering { () async throws(Failure) in
+            try await orders.reservation(id)
+        }
+        guard let found, limit.covers(found.channel) else {
+            throw Status(
+                .notFound(kind: .reservation, id: id.description),
+                fields: RequestFields(id: "reservation_id"),
+            )
+        }
     }
 
     private func answer(

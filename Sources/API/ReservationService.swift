@@ -1,7 +1,7 @@
 // Reservations over RPC: message to use case to message. Checks what was sent; decides nothing else.
 
 internal import Base
-package import Domain
+internal import Domain
 package import Loop
 package import Messages
 internal import NIOCore
@@ -34,15 +34,17 @@ package struct ReservationService<
             bytes,
             call async throws(Status) -> [UInt8] in
             let request = try decode(Holdfast_V1_ReserveRequest.self, bytes)
-            let origin = Origin(call.metadata, newRequestID: newRequestID)
-            return try encode(
-                try await bound.value.reserve(request, origin) { call.isCancelled }
-            )
+            let context = CallContext(call, newRequestID: newRequestID)
+            return try await withinDeadline(of: call) { () async throws(Status) in
+                try encode(
+                    try await bound.value.reserve(request, context) { call.isCancelled }
+                )
+            }
         }
         func add<Request: SwiftProtobuf.Message>(
             _ method: String,
             _ body:
-                @escaping @Sendable (Self, Request, Origin) async throws(Status)
+                @escaping @Sendable (Self, Request, CallContext) async throws(Status)
                 -> Holdfast_V1_Reservation,
         ) {
             registry.add(
@@ -53,23 +55,23 @@ package struct ReservationService<
                 body,
             )
         }
-        add("GetReservation") { me, request, _ async throws(Status) in
-            try await me.getReservation(request)
+        add("GetReservation") { me, request, call async throws(Status) in
+            try await me.getReservation(request, call.limit)
         }
-        add("Extend") { me, request, origin async throws(Status) in
-            try await me.extend(request, origin)
+        add("Extend") { me, request, call async throws(Status) in
+            try await me.extend(request, call)
         }
-        add("Confirm") { me, request, origin async throws(Status) in
-            try await me.confirm(request, origin)
+        add("Confirm") { me, request, call async throws(Status) in
+            try await me.confirm(request, call)
         }
-        add("Release") { me, request, origin async throws(Status) in
-            try await me.release(request, origin)
+        add("Release") { me, request, call async throws(Status) in
+            try await me.release(request, call)
         }
-        add("Change") { me, request, origin async throws(Status) in
-            try await me.change(request, origin)
+        add("Change") { me, request, call async throws(Status) in
+            try await me.change(request, call)
         }
-        add("Transfer") { me, request, origin async throws(Status) in
-            try await me.transfer(request, origin)
+        add("Transfer") { me, request, call async throws(Status) in
+            try await me.transfer(request, call)
         }
     }
 
@@ -77,7 +79,7 @@ package struct ReservationService<
 
     package func reserve(
         _ request: Holdfast_V1_ReserveRequest,
-        _ origin: Origin,
+        _ call: CallContext,
         isOver: () -> Bool,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
@@ -90,11 +92,12 @@ package struct ReservationService<
             : Limits.holdDefaultMs
         validator.demand(request.lines)
         try validator.check()
+        let channel = try call.limit.channel(named: request.channel, "channel")
 
         var body = DigestBuilder(method: "Reserve")
         body.add(ttlMs)
         body.add(request.owner)
-        body.add(request.channel)
+        body.add(channel)
         let lines = body.demand(request.lines)
         let outcome: ReserveOutcome
         do throws(Failure) {
@@ -105,8 +108,8 @@ package struct ReservationService<
                     lines: lines,
                     ttlMs: ttlMs,
                     owner: request.owner,
-                    channel: request.channel,
-                    origin: origin,
+                    channel: channel,
+                    origin: call.origin,
                 ),
                 isOver: isOver,
             )
@@ -117,7 +120,8 @@ package struct ReservationService<
     }
 
     package func getReservation(
-        _ request: Holdfast_V1_GetReservationRequest
+        _ request: Holdfast_V1_GetReservationRequest,
+        _ limit: ChannelLimit,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         var id: ID?
@@ -135,7 +139,7 @@ package struct ReservationService<
         let found = try await answering { () async throws(Failure) in
             try await reserving.reservation(id)
         }
-        guard let found else {
+        guard let found, limit.covers(found.channel) else {
             throw Status(
                 .notFound(kind: .reservation, id: id.description),
                 fields: RequestFields(id: field),
@@ -148,7 +152,7 @@ package struct ReservationService<
 
     package func extend(
         _ request: Holdfast_V1_ExtendRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         let id = validator.id(request.id, "id")
@@ -168,15 +172,15 @@ package struct ReservationService<
             id,
             request.idempotencyKey,
             body,
-            origin
+            call.origin
         )
         command.ttlMs = Int32(ttlMs ?? 0)
-        return try await carryOut(command)
+        return try await carryOut(command, call.limit)
     }
 
     package func confirm(
         _ request: Holdfast_V1_ConfirmRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         let id = validator.id(request.id, "id")
@@ -192,16 +196,16 @@ package struct ReservationService<
             id,
             request.idempotencyKey,
             body,
-            origin
+            call.origin
         )
         command.lines = Demand.summed(lines)
         command.reacquires = request.reacquireIfExpired
-        return try await carryOut(command)
+        return try await carryOut(command, call.limit)
     }
 
     package func release(
         _ request: Holdfast_V1_ReleaseRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         let id = validator.id(request.id, "id")
@@ -216,15 +220,15 @@ package struct ReservationService<
             id,
             request.idempotencyKey,
             body,
-            origin
+            call.origin
         )
         command.reason = request.reason
-        return try await carryOut(command)
+        return try await carryOut(command, call.limit)
     }
 
     package func change(
         _ request: Holdfast_V1_ChangeRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         let id = validator.id(request.id, "id")
@@ -244,15 +248,15 @@ package struct ReservationService<
             id,
             request.idempotencyKey,
             body,
-            origin
+            call.origin
         )
         command.lines = lines
-        return try await carryOut(command)
+        return try await carryOut(command, call.limit)
     }
 
     package func transfer(
         _ request: Holdfast_V1_TransferReservationRequest,
-        _ origin: Origin,
+        _ call: CallContext,
     ) async throws(Status) -> Holdfast_V1_Reservation {
         var validator = Validator()
         let id = validator.id(request.id, "id")
@@ -267,11 +271,11 @@ package struct ReservationService<
             id,
             request.idempotencyKey,
             body,
-            origin
+            call.origin
         )
         command.owner = request.owner
         command.newID = DigestBuilder.key(.reserve, request.idempotencyKey)
-        return try await carryOut(command)
+        return try await carryOut(command, call.limit)
     }
 
     // MARK: Private
@@ -279,12 +283,27 @@ package struct ReservationService<
     private static var holdMs: ClosedRange<Int64> { Limits.holdMinMs...Limits.holdMaxMs }
 
     private func carryOut(
-        _ command: ReservationCommand
+        _ command: ReservationCommand,
+        _ limit: ChannelLimit,
     ) async throws(Status) -> Holdfast_V1_Reservation {
+        try await demand(command.id, within: limit)
         let outcome = try await answering { () async throws(Failure) in
             try await reserving.carryOut(command)
         }
         return try answer(outcome)
+    }
+
+    /// A caller that is limited to a channel finds no reservation of another.
+    ///
+    /// Looking first is enough: a reservation never changes its channel.
+    private func demand(_ id: ID, within limit: ChannelLimit) async throws(Status) {
+        if limit.channel.isEmpty { return }
+        let found = try await answering { () async throws(Failure) in
+            try await reserving.reservation(id)
+        }
+        guard let found, limit.covers(found.channel) else {
+            throw Status(.notFound(kind: .reservation, id: id.description))
+        }
     }
 
     private func answer(_ outcome: ReserveOutcome) throws(Status) -> Holdfast_V1_Reservation {

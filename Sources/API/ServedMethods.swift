@@ -19,7 +19,9 @@ package enum ServedMethods {
             "holdfast.v1.OrderService",
             ["PlaceOrder", "GetOrder", "CancelOrder", "ShipOrder", "ListOrders"]
         )
-        + paths("grpc.health.v1.Health", ["Check"])
+        + paths("grpc.health.v1.Health", ["Check", "Watch"])
+        + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])
+        + paths("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"])
 
     private static func paths(_ service: String, _ methods: [String]) -> [String] {
         methods.map { "/\(service)/\($0)" }

@@ -1,7 +1,6 @@
 // How a typed method of a service becomes a handler of bytes. Services are confined to their event
 // loop; the registry of that loop holds them in a box that checks so.
 
-package import Domain
 package import NIOCore
 internal import Promising
 package import RPC
@@ -26,12 +25,14 @@ extension ServiceRegistry {
         method: String,
         newRequestID: @escaping RequestIDs,
         _ body:
-            @escaping @Sendable (Service, Request, Origin) async throws(Status) -> Reply,
+            @escaping @Sendable (Service, Request, CallContext) async throws(Status) -> Reply,
     ) {
         unary(service: service, method: method) { bytes, call async throws(Status) -> [UInt8] in
             let request = try decode(Request.self, bytes)
-            let origin = Origin(call.metadata, newRequestID: newRequestID)
-            return try encode(try await body(bound.value, request, origin))
+            let context = CallContext(call, newRequestID: newRequestID)
+            return try await withinDeadline(of: call) { () async throws(Status) in
+                try encode(try await body(bound.value, request, context))
+            }
         }
     }
 }

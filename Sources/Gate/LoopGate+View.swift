@@ -53,6 +53,7 @@ extension LoopGate: ViewPort {
     }
 
     private func read(_ command: RedisCommand) async throws(Failure) -> RedisReply {
+        if Deadline.current.hasPassed { throw .deadlineExceeded }
         do throws(RedisError) {
             return try await redis.send(command)
         } catch {

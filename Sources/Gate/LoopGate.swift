@@ -33,14 +33,18 @@ package struct GateCounters: Sendable {
     package var refused = 0
     package var closures = 0
     package var failures = 0
+    /// Admissions that were given up because their callers' time was over.
+    package var late = 0
 }
 
 /// The hot view of stock, from one loop.
 package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private struct WaitingAdmission {
         let admission: Admission
-        let deadline: NIODeadline
-        let continuation: CheckedContinuation<Result<AdmissionAnswer, Failure>, Never>
+        /// When it is too late to send it.
+        let sendBy: Deadline
+        /// Nil when nobody waits any more.
+        var continuation: CheckedContinuation<Result<AdmissionAnswer, Failure>, Never>?
     }
 
     private struct WaitingSettlement {
@@ -53,16 +57,23 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private struct WaitingLoad {
         let positions: [LoadedPosition]
         let epoch: Int64
-        let continuation: CheckedContinuation<Void, Never>
+        let deadline: Deadline
+        let sendBy: Deadline
+        /// Nil when nobody waits any more.
+        var continuation: CheckedContinuation<Void, Never>?
     }
 
     /// What one script call carries.
-    private struct Flight {
-        var epoch: OpenEpoch
+    private final class Flight {
+        let epoch: OpenEpoch
         var call = ScriptCall()
         var admissions: [WaitingAdmission] = []
         var settlements: [WaitingSettlement] = []
         var loads: [WaitingLoad] = []
+
+        init(epoch: OpenEpoch) {
+            self.epoch = epoch
+        }
     }
 
     private let loop: Loop
@@ -80,7 +91,10 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private var isOpening = false
     private var isFlushScheduled = false
     private var isRetryScheduled = false
-    private var flights = 0
+    /// Calls without a reply, oldest first.
+    private var flights: [Flight] = []
+    /// When to look for admissions whose callers' time is over; nobody's passes before that.
+    private var watch: (timer: TimerToken, at: Deadline)?
     /// True once the script of `epoch` has answered on this loop's connection.
     private var isProven = false
     /// Openings that failed, or led back to an epoch that is closed, in a row.
@@ -125,15 +139,16 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
 
     package func admit(_ admission: Admission) async throws(Failure) -> AdmissionAnswer {
         loop.eventLoop.preconditionInEventLoop()
-        let deadline = NIODeadline.now() + .milliseconds(limits.admissionWaitMs)
+        let sendBy = sendBy(admission.deadline)
         let outcome = await withCheckedContinuation { continuation in
             admissions.append(
                 WaitingAdmission(
                     admission: admission,
-                    deadline: deadline,
+                    sendBy: sendBy,
                     continuation: continuation,
                 )
             )
+            watch(until: sendBy)
             scheduleFlush()
         }
         return try outcome.get()
@@ -142,10 +157,19 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     package func load(_ positions: [LoadedPosition], epoch: Int64) async throws(Failure) {
         loop.eventLoop.preconditionInEventLoop()
         if positions.isEmpty { return }
+        let deadline = Deadline.current
+        let sendBy = sendBy(deadline)
         await withCheckedContinuation { continuation in
             loads.append(
-                WaitingLoad(positions: positions, epoch: epoch, continuation: continuation)
+                WaitingLoad(
+                    positions: positions,
+                    epoch: epoch,
+                    deadline: deadline,
+                    sendBy: sendBy,
+                    continuation: continuation,
+                )
             )
+            watch(until: sendBy)
             scheduleFlush()
         }
     }
@@ -190,7 +214,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     /// Waits until what was posted has been settled, or the gate is away; at most a second.
     package func drain() async {
         loop.eventLoop.preconditionInEventLoop()
-        for _ in 0..<100 where isOpen && (flights > 0 || !settlements.isEmpty) {
+        for _ in 0..<100 where isOpen && !(flights.isEmpty && settlements.isEmpty) {
             try? await Task.sleep(for: .milliseconds(10))
         }
     }
@@ -248,7 +272,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
 
     private func flush() {
         isFlushScheduled = false
-        failLateAdmissions()
+        failLate()
         while !admissions.isEmpty || !settlements.isEmpty || !loads.isEmpty {
             // What just failed would fail again: a connection that is away says so at once.
             if isRetryScheduled { return }
@@ -269,7 +293,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     /// Takes as much of what waits as one call may carry; what belongs to an older epoch is done
     /// with, because the open one was loaded later than it was committed.
     private func nextFlight(_ epoch: OpenEpoch) -> Flight {
-        var flight = Flight(epoch: epoch)
+        let flight = Flight(epoch: epoch)
         var taken = 0
         for waiting in settlements where flight.call.size < limits.callSizeMax {
             taken += 1
@@ -286,7 +310,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         for waiting in loads where flight.call.size < limits.callSizeMax {
             taken += 1
             if waiting.epoch != epoch.number {
-                waiting.continuation.resume()
+                waiting.continuation?.resume()
                 continue
             }
             for position in waiting.positions { flight.call.add(position) }
@@ -309,7 +333,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
 
     private func launch(_ flight: Flight) {
         counters.calls += 1
-        flights += 1
+        flights.append(flight)
         redis.send(flight.call.command(flight.epoch, pendingMs: limits.pendingMs)) { outcome in
             self.landed(flight, outcome)
         }
@@ -318,7 +342,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     // MARK: Replies
 
     private func landed(_ flight: Flight, _ outcome: Result<RedisReply, RedisError>) {
-        flights -= 1
+        flights.removeAll { $0 === flight }
         switch outcome {
         case .success(.bytes(let bytes)):
             answer(flight, bytes)
@@ -331,9 +355,10 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             counters.failures += 1
             logger.error("the gate's script failed", metadata: ["reply": "\(reply)"])
             for waiting in flight.admissions {
-                waiting.continuation.resume(
-                    returning: .failure(.unavailable(what: "redis", retryAfterMs: 100))
-                )
+                waiting.continuation?
+                    .resume(
+                        returning: .failure(.unavailable(what: "redis", retryAfterMs: 100))
+                    )
             }
             putBack(flight, admissionsToo: false)
             scheduleRetry()
@@ -355,22 +380,33 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         failedOpenings = 0
         isProven = isProven || flight.epoch == epoch
         for waiting in flight.settlements { waiting.continuation?.resume() }
-        for waiting in flight.loads { waiting.continuation.resume() }
+        for waiting in flight.loads { waiting.continuation?.resume() }
         for (waiting, answer) in zip(flight.admissions, reply.answers) {
             switch answer {
             case .admitted: counters.admitted += 1
             case .refused: counters.refused += 1
             case .known, .missing: break
             }
-            waiting.continuation.resume(returning: .success(answer))
+            if let continuation = waiting.continuation {
+                continuation.resume(returning: .success(answer))
+            } else if case .admitted(let epoch, false) = answer {
+                // Its caller was told that nothing happened: give it back.
+                post(
+                    Settlement(epoch: epoch, rows: []),
+                    ending: [(waiting.admission.key, .dropped)],
+                )
+            }
         }
     }
 
     private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
         settlements.insert(contentsOf: flight.settlements, at: 0)
         stopWaiting()
-        loads.insert(contentsOf: flight.loads, at: 0)
-        if admissionsToo { admissions.insert(contentsOf: flight.admissions, at: 0) }
+        loads.insert(contentsOf: flight.loads.filter { $0.continuation != nil }, at: 0)
+        if admissionsToo {
+            let waiting = flight.admissions.filter { $0.continuation != nil }
+            admissions.insert(contentsOf: waiting, at: 0)
+        }
     }
 
     private func scheduleRetry() {
@@ -385,15 +421,86 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         }
     }
 
-    private func failLateAdmissions() {
-        if admissions.isEmpty { return }
-        let now = NIODeadline.now()
+    // MARK: Time
+
+    /// What waits longer for a gate that is away, or than its caller, is not sent.
+    private func sendBy(_ deadline: Deadline) -> Deadline {
+        min(deadline, Deadline.now.advanced(milliseconds: limits.admissionWaitMs))
+    }
+
+    /// Looks for what is late no later than at `moment`.
+    ///
+    /// One timer for all; it is left alone when what it was set for is answered, and finds nothing.
+    private func watch(until moment: Deadline) {
+        if moment == .never { return }
+        if let watch {
+            if watch.at <= moment { return }
+            loop.timers.cancel(watch.timer)
+        }
+        let nanoseconds = UInt64(max(0, moment.nanoseconds))
+        let timer = loop.timers.schedule(at: .uptimeNanoseconds(nanoseconds)) {
+            self.watch = nil
+            let now = Deadline.now
+            self.failLate()
+            for flight in self.flights { self.leave(flight, now) }
+            self.watchNext()
+        }
+        watch = (timer, moment)
+    }
+
+    private func watchNext() {
+        var next = Deadline.never
+        for waiting in admissions { next = min(next, waiting.sendBy) }
+        for waiting in loads { next = min(next, waiting.sendBy) }
+        for flight in flights {
+            for waiting in flight.admissions where waiting.continuation != nil {
+                next = min(next, waiting.admission.deadline)
+            }
+            for waiting in flight.loads where waiting.continuation != nil {
+                next = min(next, waiting.deadline)
+            }
+        }
+        watch(until: next)
+    }
+
+    /// Answers what waits and is late: it is not sent any more.
+    private func failLate() {
+        if admissions.isEmpty && loads.isEmpty { return }
+        let now = Deadline.now
         admissions.removeAll { waiting in
-            if waiting.deadline > now { return false }
-            waiting.continuation.resume(
-                returning: .failure(.unavailable(what: "gate", retryAfterMs: 100))
-            )
+            if !waiting.sendBy.hasPassed(at: now) { return false }
+            let isCallers = waiting.admission.deadline.hasPassed(at: now)
+            counters.late += isCallers ? 1 : 0
+            waiting.continuation?
+                .resume(
+                    returning: .failure(
+                        isCallers
+                            ? .deadlineExceeded : .unavailable(what: "gate", retryAfterMs: 100)
+                    )
+                )
             return true
+        }
+        loads.removeAll { waiting in
+            if !waiting.sendBy.hasPassed(at: now) { return false }
+            waiting.continuation?.resume()
+            return true
+        }
+    }
+
+    /// Frees the callers of a call that is under way and goes on without them.
+    private func leave(_ flight: Flight, _ now: Deadline) {
+        for index in flight.admissions.indices {
+            guard flight.admissions[index].admission.deadline.hasPassed(at: now),
+                let continuation = flight.admissions[index].continuation
+            else { continue }
+            counters.late += 1
+            flight.admissions[index].continuation = nil
+            continuation.resume(returning: .failure(.deadlineExceeded))
+        }
+        for index in flight.loads.indices
+        where flight.loads[index].deadline.hasPassed(at: now) {
+            flight.loads[index].continuation?.resume()
+            flight.loads[index].continuation = nil
         }
     }
 

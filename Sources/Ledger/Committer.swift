@@ -13,6 +13,8 @@ package struct CommitterCounters: Sendable {
     package var batches = 0
     package var requests = 0
     package var retries = 0
+    /// Requests that were taken out of a batch, because their callers' time was over.
+    package var late = 0
 }
 
 /// The one writer of reservations of a process.
@@ -21,8 +23,11 @@ package struct CommitterCounters: Sendable {
 package final class Committer: Sendable {
     /// Requests of one turn of one loop, which belong to one epoch.
     struct Chunk: Sendable {
-        let requests: [CommitRequest]
-        /// Called once, on the thread of Postgres.
+        var requests: [CommitRequest]
+        /// Called with the places of requests whose callers' time was over before they were sent,
+        /// or sent again; they are no longer part of the chunk.
+        let late: @Sendable ([Int], PostgresError) -> Void
+        /// Called once, on the thread of Postgres, with what became of the others.
         let reply: @Sendable (Result<CommitReply, PostgresError>) -> Void
     }
 
@@ -58,7 +63,7 @@ package final class Committer: Sendable {
             state.isCommitting = true
             return next(&state)
         }
-        if !batch.isEmpty { commit(batch, attempt: 1) }
+        if !batch.isEmpty { send(batch, attempt: 1) }
     }
 
     /// Takes chunks of one epoch, without a key twice, up to the size of a batch.
@@ -84,13 +89,57 @@ package final class Committer: Sendable {
         return batch
     }
 
-    private func commit(_ chunks: [Chunk], attempt: Int, isUnknown: Bool = false) {
+    /// Takes out the requests whose callers' time is over; returns the chunks with what is left.
+    ///
+    /// `isUnknown`: an attempt before may have committed them.
+    private func withoutLate(_ chunks: [Chunk], isUnknown: Bool) -> [Chunk] {
+        let now = Deadline.now
+        var count = 0
+        let error = PostgresError(.late, "", outcomeUnknown: isUnknown)
+        let kept = chunks.map { chunk in
+            let places = chunk.requests.indices
+                .filter { chunk.requests[$0].deadline.hasPassed(at: now) }
+            if places.isEmpty { return chunk }
+            count += places.count
+            chunk.late(places, error)
+            var rest = chunk
+            for place in places.reversed() { rest.requests.remove(at: place) }
+            return rest
+        }
+        if count == 0 { return chunks }
+        state.withLock { state in
+            state.counters.late += count
+            if !isUnknown { state.counters.requests -= count }
+        }
+        return kept.filter { !$0.requests.isEmpty }
+    }
+
+    /// Sends a batch without its late requests; goes on to the next one when none is left.
+    private func send(_ chunks: [Chunk], attempt: Int, isUnknown: Bool = false) {
+        let rest = withoutLate(chunks, isUnknown: isUnknown)
+        if rest.isEmpty {
+            goOn()
+        } else {
+            commit(rest, attempt: attempt, isUnknown: isUnknown)
+        }
+    }
+
+    private func commit(_ chunks: [Chunk], attempt: Int, isUnknown: Bool) {
         let batch = CommitBatch(requests: chunks.flatMap(\.requests))
-        postgres.submit(SQL.commitBatch, batch.parameters(), lane: .writer(0)) { result in
+        // While it waits for its connection the first of its requests may become late.
+        let deadline = batch.requests.lazy.map(\.deadline).min() ?? .never
+        postgres.submit(
+            SQL.commitBatch,
+            batch.parameters(),
+            lane: .writer(0),
+            deadline: deadline,
+        ) { result in
             switch result {
             case .success(let rows):
                 self.deliver(chunks, batch.reply(rows))
                 self.goOn()
+            case .failure(let error) where error.kind == .late:
+                self.send(chunks, attempt: attempt, isUnknown: isUnknown)
             case .failure(let error):
                 self.failed(
                     chunks,
@@ -115,7 +164,7 @@ package final class Committer: Sendable {
         if mayRepeat && attempt < attemptsMax && error.kind != .shutDown {
             // Unknown or lost a race: the same batch again, its keys make that harmless.
             state.withLock { $0.counters.retries += 1 }
-            commit(chunks, attempt: attempt + 1, isUnknown: isUnknown)
+            send(chunks, attempt: attempt + 1, isUnknown: isUnknown)
             return
         }
         logger.error("a batch failed", metadata: ["error": "\(error)"])
@@ -134,7 +183,7 @@ package final class Committer: Sendable {
 
     private func commitAlone() {
         let chunk = state.withLock { $0.waiting.removeFirst() }
-        commit([chunk], attempt: 1)
+        send([chunk], attempt: 1)
     }
 
     private func deliver(_ chunks: [Chunk], _ reply: CommitReply) {
@@ -150,11 +199,17 @@ package final class Committer: Sendable {
     }
 
     private func goOn() {
-        let batch = state.withLock { state -> [Chunk] in
-            let batch = next(&state)
-            state.isCommitting = !batch.isEmpty
-            return batch
+        while true {
+            let batch = state.withLock { state -> [Chunk] in
+                let batch = next(&state)
+                state.isCommitting = !batch.isEmpty
+                return batch
+            }
+            if batch.isEmpty { return }
+            let rest = withoutLate(batch, isUnknown: false)
+            if rest.isEmpty { continue }
+            commit(rest, attempt: 1, isUnknown: false)
+            return
         }
-        if !batch.isEmpty { commit(batch, attempt: 1) }
     }
 }

@@ -1,5 +1,6 @@
 // The one place that says what an error of the database means to a use case.
 
+internal import Base
 package import Postgres
 package import Promising
 
@@ -11,10 +12,13 @@ extension PostgresError {
         switch kind {
         case .connectionLost, .connectFailed, .timeout, .shutDown:
             return .unavailable(what: "postgres", retryAfterMs: 200)
+        case .late: return .deadlineExceeded
         case .queueFull:
             return .overloaded(what: "postgres", retryAfterMs: 200)
         case .server(let sqlstate):
-            // 57014: our own limit for a statement, not the caller's deadline, was reached.
+            // 57014: the limit for a statement was reached, which is the caller's when he has less
+            // time than that; either way it was rolled back.
+            if sqlstate == "57014", Deadline.current.hasPassed { return .deadlineExceeded }
             if isRetryable || sqlstate == "57014" {
                 return .unavailable(what: "postgres", retryAfterMs: 200)
             }

@@ -44,10 +44,18 @@ package final class LoopLedger: ReservationLedgerPort {
         self.requestsMax = requestsMax
         self.settle = settle
         let queries = ReservationQueries(postgres: postgres)
-        resolving = TurnBatch(loop: loop, itemsMax: 100) { await queries.resolve($0) }
-        loading = TurnBatch(loop: loop, itemsMax: 100) { await queries.load($0) }
-        barriers = TurnBatch(loop: loop, itemsMax: 2_000) { await queries.barrier($0) }
-        releasing = TurnBatch(loop: loop, itemsMax: 200) { await queries.carryOut($0) }
+        resolving = TurnBatch(loop: loop, itemsMax: 100, late: .failure(.deadlineExceeded)) {
+            await queries.resolve($0)
+        }
+        loading = TurnBatch(loop: loop, itemsMax: 100, late: .failure(.deadlineExceeded)) {
+            await queries.load($0)
+        }
+        barriers = TurnBatch(loop: loop, itemsMax: 2_000, late: .failure(.deadlineExceeded)) {
+            await queries.barrier($0)
+        }
+        releasing = TurnBatch(loop: loop, itemsMax: 200, late: .failure(.deadlineExceeded)) {
+            await queries.carryOut($0)
+        }
     }
 
     // MARK: Positions
@@ -119,13 +127,38 @@ package final class LoopLedger: ReservationLedgerPort {
 
     private func submit(_ chunk: [WaitingCommit]) {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let waiting = NIOLoopBound(chunk, eventLoop: loop.eventLoop)
+        let waiting = NIOLoopBoundBox(chunk, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         committer.submit(
-            Committer.Chunk(requests: chunk.map(\.request)) { result in
-                eventLoop.execute { bound.value.committed(waiting.value, result) }
-            }
+            Committer.Chunk(
+                requests: chunk.map(\.request),
+                late: { places, error in
+                    eventLoop.execute {
+                        let late = places.map { waiting.value[$0] }
+                        for place in places.reversed() { waiting.value.remove(at: place) }
+                        bound.value.failed(late, error)
+                    }
+                },
+                reply: { result in
+                    eventLoop.execute { bound.value.committed(waiting.value, result) }
+                },
+            )
         )
+    }
+
+    /// Ends the holds of requests that were certainly not committed.
+    ///
+    /// Where nobody knows, the hold stays until it is overdue: it may be covered by a row.
+    private func failed(_ requests: [WaitingCommit], _ error: PostgresError) {
+        if !error.outcomeUnknown, let epoch = requests.first?.request.epoch {
+            settle(
+                Settlement(epoch: epoch, rows: []),
+                requests.filter { !$0.request.sharesHold }.map { ($0.request.key, .dropped) },
+            )
+        }
+        for waiting in requests {
+            waiting.continuation.resume(returning: .failure(error.failure))
+        }
     }
 
     private func committed(
@@ -133,16 +166,7 @@ package final class LoopLedger: ReservationLedgerPort {
         _ result: Result<CommitReply, PostgresError>,
     ) {
         switch result {
-        case .failure(let error):
-            if !error.outcomeUnknown, let epoch = chunk.first?.request.epoch {
-                settle(
-                    Settlement(epoch: epoch, rows: []),
-                    chunk.filter { !$0.request.sharesHold }.map { ($0.request.key, .dropped) },
-                )
-            }
-            for waiting in chunk {
-                waiting.continuation.resume(returning: .failure(error.failure))
-            }
+        case .failure(let error): failed(chunk, error)
         case .success(let reply):
             settle(chunk, reply)
             for (waiting, outcome) in zip(chunk, reply.outcomes) {
@@ -176,6 +200,8 @@ package final class LoopLedger: ReservationLedgerPort {
         _ command: ReservationCommand
     ) async throws(Failure) -> ReservationCommandOutcome {
         var ids: [PositionID] = []
+        var command = command
+        command.deadline = .current
         let resolved = try await positions(command.lines.map(\.key))
         for (line, position) in zip(command.lines.indices, resolved) {
             switch position {

@@ -159,6 +159,13 @@ struct ReservationQueries: Sendable {
         var replies: [Result<CommandReply, Failure>?] = commands.map { _ in nil }
         var rest = Array(commands.indices)
         while !rest.isEmpty {
+            let moment = Deadline.now
+            rest.removeAll { index in
+                guard commands[index].deadline.hasPassed(at: moment) else { return false }
+                replies[index] = .failure(.deadlineExceeded)
+                return true
+            }
+            if rest.isEmpty { break }
             var ids: Set<ID> = []
             let now = rest.filter { ids.insert(commands[$0].id).inserted }
             rest.removeAll { now.contains($0) }
@@ -229,8 +236,8 @@ struct ReservationQueries: Sendable {
         }
     }
 
-    /// Sends a transaction again that lost a race; one whose outcome is unknown is the caller's to
-    /// repeat, by its key.
+    /// Sends a transaction again that lost a race, while somebody waits for it; one whose outcome is
+    /// unknown is the caller's to repeat, by its key.
     private func transact(
         _ statements: [(Statement, [PostgresValue])]
     ) async throws(PostgresError) -> [PostgresResult] {
@@ -240,6 +247,7 @@ struct ReservationQueries: Sendable {
             } catch {
                 // 23505: the same request key, at the same moment, for another reservation.
                 guard error.isRetryable || error.sqlstate == "23505" else { throw error }
+                if Deadline.current.hasPassed { throw PostgresError(.late, error.message) }
             }
         }
         return try await postgres.transaction(statements)

@@ -59,11 +59,13 @@ enum SQL {
             OID.int2, OID.int2, OID.uuids, OID.uuids, OID.uuids, OID.int4s, OID.bools, OID.texts,
             OID.uuids, OID.texts, OID.texts, OID.texts, OID.texts, OID.int4s, OID.int8s, OID.int8s,
         ],
+        mayTakeLong: true,
     )
     static let rowsBeyond = Statement(
         "rows_beyond",
         file: PackageResources.rows_beyond_sql,
-        [OID.int8s, OID.int8s]
+        [OID.int8s, OID.int8s],
+        mayTakeLong: true,
     )
     static let resolvePositions = Statement(
         "resolve_positions",

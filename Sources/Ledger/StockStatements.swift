@@ -14,41 +14,49 @@ enum StockStatements {
             OID.texts, OID.texts, OID.int2s, OID.int8s, OID.int8s, OID.int8s, OID.int8s, OID.bools,
             OID.texts, OID.int2,
         ] + origin + [OID.text, OID.text],
+        mayTakeLong: true,
     )
     static let receiveTransfer = Statement(
         "receive_transfer",
         file: PackageResources.receive_transfer_sql,
         header + [OID.uuid] + origin,
+        mayTakeLong: true,
     )
     static let setSafetyStock = Statement(
         "set_safety_stock",
         file: PackageResources.set_safety_stock_sql,
         header + [OID.text, OID.text, OID.int8, OID.text] + origin,
+        mayTakeLong: true,
     )
     static let setIncoming = Statement(
         "set_incoming",
         file: PackageResources.set_incoming_sql,
         header + [OID.text, OID.text, OID.text, OID.int8, OID.timestamptz] + origin,
+        mayTakeLong: true,
     )
     static let readAvailability = Statement(
         "read_availability",
         file: PackageResources.read_availability_sql,
         [OID.texts, OID.texts, OID.timestamptz],
+        mayTakeLong: true,
     )
     static let listPositions = Statement(
         "list_positions",
         file: PackageResources.list_positions_sql,
         [OID.text, OID.text, OID.text, OID.int8],
+        mayTakeLong: true,
     )
     static let listPositionsOfNode = Statement(
         "list_positions_of_node",
         file: PackageResources.list_positions_of_node_sql,
         [OID.text, OID.text, OID.text, OID.int8],
+        mayTakeLong: true,
     )
     static let listLedger = Statement(
         "list_ledger",
         file: PackageResources.list_ledger_sql,
         [OID.text, OID.text, OID.int8, OID.int4, OID.int8],
+        mayTakeLong: true,
     )
     static let unknownPart = Statement(
         "unknown_part",
@@ -67,6 +75,7 @@ enum OrderStatements {
             OID.timestamptz, OID.texts, OID.texts, OID.int8s, OID.int8s, OID.text, OID.text,
             OID.text,
         ],
+        mayTakeLong: true,
     )
     static let changeOrder = Statement(
         "change_order",
@@ -75,6 +84,7 @@ enum OrderStatements {
             OID.uuid, OID.uuid, OID.uuid, OID.int2, OID.int4s, OID.int8s, OID.text, OID.text,
             OID.text, OID.text,
         ],
+        mayTakeLong: true,
     )
     static let readOrder = Statement(
         "read_order",
@@ -98,5 +108,6 @@ enum OrderStatements {
             OID.int2, OID.text, OID.timestamptz, OID.timestamptz, OID.timestamptz, OID.uuid,
             OID.int8,
         ],
+        mayTakeLong: true,
     )
 }

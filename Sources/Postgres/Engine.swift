@@ -3,7 +3,6 @@
 // answers. Nothing here blocks but `poll`.
 
 internal import Base
-internal import DequeModule
 private import Glibc
 
 /// Everything that belongs to the Postgres thread.
@@ -15,9 +14,10 @@ final class Engine {
     private let writers: [Slot]
     private let pool: [Slot]
     private var sessions: [UInt64: (slot: Slot, opening: SessionOpening)] = [:]
-    private var poolQueue = Deque<Unit>()
+    private var poolQueue = UnitQueue()
 
-    private var nowMs = monotonicMs()
+    private var now = Deadline.now
+    private var nowMs: UInt64 { now.milliseconds }
     private var finished = 0
     private var statistics = PostgresStatistics()
     private var stopAtMs: UInt64?
@@ -53,7 +53,7 @@ final class Engine {
     private func run() {
         for slot in lanes { connect(slot) }
         while true {
-            nowMs = monotonicMs()
+            now = .now
             let commands = inbox.take(finished: finished, statistics)
             finished = 0
             for command in commands { handle(command) }
@@ -179,7 +179,7 @@ final class Engine {
                 best = (slot, link)
             }
             guard let best else { return }
-            poolQueue.removeFirst()
+            _ = poolQueue.popFirst()
             send(unit, best.slot, best.link)
         }
     }
@@ -188,14 +188,32 @@ final class Engine {
         while let link = slot.link, let unit = slot.queue.first,
             link.accepts(unit, depthMax: configuration.inFlightMax)
         {
-            slot.queue.removeFirst()
+            _ = slot.queue.popFirst()
             send(unit, slot, link)
         }
     }
 
     private func send(_ unit: Unit, _ slot: Slot, _ link: Link) {
+        if unit.deadline.hasPassed(at: now) {
+            refuseLate(unit)
+            return
+        }
         statistics.unitsSent += 1
-        if !link.send(unit, nowMs: nowMs) { lose(slot) }
+        let limitMs = timeLeftMs(unit)
+        if !link.send(unit, nowMs: nowMs, limitMs: limitMs) { lose(slot) }
+    }
+
+    /// What a unit that may take long has left, when that is less than every statement has.
+    private func timeLeftMs(_ unit: Unit) -> Int64? {
+        guard unit.isBounded else { return nil }
+        let left = unit.deadline.milliseconds(from: now)
+        let usual = Int64(configuration.statementTimeoutMs)
+        return usual == 0 || left < usual ? left : nil
+    }
+
+    private func refuseLate(_ unit: Unit) {
+        statistics.unitsLate += 1
+        deliver(Outcome(unit, .failure(PostgresError(.late, ""))))
     }
 
     private func flush(_ slot: Slot) {
@@ -242,10 +260,11 @@ final class Engine {
         }
     }
 
-    private func expire(_ queue: inout Deque<Unit>, isUp: Bool, _ lastError: PostgresError?) {
+    private func expire(_ queue: inout UnitQueue, isUp: Bool, _ lastError: PostgresError?) {
+        for unit in queue.takeLate(now) { refuseLate(unit) }
         let waitMax = UInt64(configuration.queueTimeoutMs)
         while let unit = queue.first, unit.submittedAtMs + waitMax <= nowMs {
-            queue.removeFirst()
+            _ = queue.popFirst()
             let text = "not sent in \(waitMax) ms"
             let error =
                 isUp
@@ -260,8 +279,11 @@ final class Engine {
         var due: [UInt64] = []
         if let stopAtMs { due.append(stopAtMs) }
         let waitMax = UInt64(configuration.queueTimeoutMs)
-        for unit in [poolQueue.first] + writers.map(\.queue.first) {
-            if let unit { due.append(unit.submittedAtMs + waitMax) }
+        for queue in [poolQueue] + writers.map(\.queue) {
+            guard let unit = queue.first else { continue }
+            due.append(unit.submittedAtMs + waitMax)
+            // Rounded up: what is due within this millisecond is not late before its end.
+            if queue.nextSweep != .never { due.append(queue.nextSweep.milliseconds + 1) }
         }
         for slot in lanes {
             switch slot.phase {
@@ -295,7 +317,7 @@ final class Engine {
             return
         }
         if descriptors[0].revents != 0 { inbox.drainEvent() }
-        nowMs = monotonicMs()
+        now = .now
         for (slot, descriptor) in zip(up, descriptors.dropFirst()) where descriptor.revents != 0 {
             receive(slot)
         }
@@ -319,8 +341,8 @@ final class Engine {
         for slot in allSlots {
             lose(slot, PostgresError(.shutDown, "", outcomeUnknown: true))
         }
-        var units = Array(poolQueue)
-        for slot in writers { units += slot.queue }
+        var units = Array(poolQueue.units)
+        for slot in writers { units += slot.queue.units }
         for command in inbox.end() {
             switch command {
             case .submit(let unit, _): units.append(unit)

@@ -14,6 +14,8 @@ struct Flight {
         /// A statement becomes known under this name.
         case prepared(String)
         case executed
+        /// How long the statements after it may take: nobody looks at the result.
+        case limited
     }
 
     private let unit: Unit
@@ -41,6 +43,7 @@ struct Flight {
         case .executed:
             results.append(result)
             return nil
+        case .limited: return nil
         }
     }
 

@@ -17,6 +17,8 @@ final class Inbox: Sendable {
         /// The thread has ended; nothing can be delivered any more.
         var isEnded = false
         var outstanding = 0
+        /// Units that came too late to be accepted.
+        var late = 0
         var statistics = PostgresStatistics()
     }
 
@@ -38,9 +40,13 @@ final class Inbox: Sendable {
     // MARK: Other threads
 
     /// Accepts a unit, or says why not.
-    func submit(_ unit: Unit, _ route: Route) -> PostgresError? {
+    func submit(_ unit: Unit, _ route: Route, now: Deadline) -> PostgresError? {
         let (refusal, mustWake) = state.withLock { state -> (PostgresError?, Bool) in
             if state.isClosed { return (PostgresError(.shutDown, ""), false) }
+            if unit.deadline.hasPassed(at: now) {
+                state.late += 1
+                return (PostgresError(.late, ""), false)
+            }
             if state.outstanding >= queueMax {
                 return (PostgresError(.queueFull, "\(queueMax) units are waiting"), false)
             }
@@ -67,7 +73,11 @@ final class Inbox: Sendable {
     }
 
     func statistics() -> PostgresStatistics {
-        state.withLock { $0.statistics }
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.unitsLate += state.late
+            return statistics
+        }
     }
 
     private func wake() {
@@ -117,9 +127,7 @@ final class Inbox: Sendable {
     }
 }
 
-/// Milliseconds of the monotonic clock.
-func monotonicMs() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+extension Deadline {
+    /// Milliseconds of the monotonic clock.
+    var milliseconds: UInt64 { UInt64(nanoseconds / 1_000_000) }
 }

@@ -56,9 +56,13 @@ final class Link: @unchecked Sendable {
         case .script: return inFlight.isEmpty
         case .statements(let steps):
             return steps.allSatisfy { step in
-                if case .sent? = prepared[step.statement.name] { false } else { true }
-            }
+                !isPreparing(step.statement)
+            } && !(unit.isBounded && isPreparing(.limitTime))
         }
+    }
+
+    private func isPreparing(_ statement: Statement) -> Bool {
+        if case .sent? = prepared[statement.name] { true } else { false }
     }
 
     /// Milliseconds until the first unit in flight is overdue; nil when there is none.
@@ -76,7 +80,9 @@ final class Link: @unchecked Sendable {
     // MARK: Sending
 
     /// Puts a unit into the pipeline; false when the connection is lost.
-    func send(_ unit: Unit, nowMs: UInt64) -> Bool {
+    ///
+    /// `limitMs`: how long each of its statements may take, when that is less than usual.
+    func send(_ unit: Unit, nowMs: UInt64, limitMs: Int64?) -> Bool {
         if inFlight.isEmpty { headSinceMs = nowMs }
         switch unit.work {
         case .script(let sql):
@@ -86,6 +92,11 @@ final class Link: @unchecked Sendable {
         case .statements(let steps):
             var answers: [Flight.Answer] = []
             var isSent = true
+            if let limitMs {
+                let limit = Step(limitMs: limitMs)
+                isSent = prepareIfNew(limit.statement, &answers) && execute(limit)
+                answers.append(.limited)
+            }
             for step in steps {
                 isSent = isSent && prepareIfNew(step.statement, &answers)
                 isSent = isSent && execute(step)
@@ -267,6 +278,25 @@ final class Link: @unchecked Sendable {
             outcomes.append(flight.cut(outcomes.isEmpty ? reason ?? lost : lost))
         }
         return outcomes
+    }
+}
+
+extension Statement {
+    /// See limit_time.sql.
+    fileprivate static let limitTime = Statement(
+        name: "limit_time",
+        sql: String(decoding: PackageResources.limit_time_sql, as: UTF8.self),
+        parameterTypes: [OID.text],
+    )
+}
+
+extension Step {
+    /// Limits the statements that follow it in its unit.
+    fileprivate init(limitMs: Int64) {
+        self.init(
+            statement: .limitTime,
+            parameters: EncodedParameters([.text("\(limitMs)")], for: .limitTime),
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 // The face of this module: any thread may submit units, one thread of its own talks to the servers.
 // A unit is answered after its synchronisation point, that is after its commit, never before.
 
-private import Base
+package import Base
 private import Synchronization
 
 /// Connections to one Postgres, in pipeline mode, on one thread.
@@ -51,17 +51,20 @@ package final class PostgresClient: Sendable {
         _ statement: Statement,
         _ parameters: [PostgresValue],
         lane: Lane = .pool,
+        deadline: Deadline = .never,
         _ completion: @escaping @Sendable (Result<PostgresResult, PostgresError>) -> Void,
     ) {
-        submitTransaction([(statement, parameters)], lane: lane) { outcome in
+        submitTransaction([(statement, parameters)], lane: lane, deadline: deadline) { outcome in
             completion(outcome.map { $0[0] })
         }
     }
 
-    /// Sends several statements as one unit, which is one transaction.
+    /// Sends several statements as one unit, which is one transaction; fails with `late` when that
+    /// cannot be done before `deadline`.
     package func submitTransaction(
         _ statements: [(Statement, [PostgresValue])],
         lane: Lane = .pool,
+        deadline: Deadline = .never,
         _ completion: @escaping @Sendable (Result<[PostgresResult], PostgresError>) -> Void,
     ) {
         if case .writer(let index) = lane {
@@ -70,12 +73,13 @@ package final class PostgresClient: Sendable {
                 "writer \(index) of \(configuration.writers)",
             )
         }
-        submit(statements, .lane(lane), completion)
+        submit(statements, .lane(lane), deadline, completion)
     }
 
     /// Runs one statement and waits for its commit; resumes where the caller runs.
     ///
-    /// Cancelling the task does not cancel the statement.
+    /// It is not sent after the deadline of the task. Cancelling the task does not cancel the
+    /// statement.
     package func execute(
         _ statement: Statement,
         _ parameters: [PostgresValue],
@@ -93,7 +97,9 @@ package final class PostgresClient: Sendable {
         _ statements: [(Statement, [PostgresValue])],
     ) async throws(PostgresError) -> [PostgresResult] {
         let outcome = await withCheckedContinuation { continuation in
-            submitTransaction(statements, lane: lane) { continuation.resume(returning: $0) }
+            submitTransaction(statements, lane: lane, deadline: .current) {
+                continuation.resume(returning: $0)
+            }
         }
         return try outcome.get()
     }
@@ -145,6 +151,7 @@ package final class PostgresClient: Sendable {
     fileprivate func submit(
         _ statements: [(Statement, [PostgresValue])],
         _ route: Route,
+        _ deadline: Deadline,
         _ completion: @escaping UnitCompletion,
     ) {
         invariant(!statements.isEmpty, "a unit has at least one statement")
@@ -154,16 +161,23 @@ package final class PostgresClient: Sendable {
                 parameters: EncodedParameters(parameters, for: statement),
             )
         }
-        submit(.statements(steps), route, completion)
+        submit(.statements(steps), route, deadline, completion)
     }
 
     fileprivate func submit(
         _ work: Unit.Work,
         _ route: Route,
+        _ deadline: Deadline,
         _ completion: @escaping UnitCompletion,
     ) {
-        let unit = Unit(work: work, submittedAtMs: monotonicMs(), completion: completion)
-        if let refusal = inbox.submit(unit, route) {
+        let now = Deadline.now
+        let unit = Unit(
+            work: work,
+            submittedAtMs: now.milliseconds,
+            deadline: deadline,
+            completion: completion,
+        )
+        if let refusal = inbox.submit(unit, route, now: now) {
             completion(.failure(refusal))
         }
     }
@@ -190,7 +204,7 @@ package final class PostgresSession: Sendable {
         _ parameters: [PostgresValue] = [],
     ) async throws(PostgresError) -> PostgresResult {
         let outcome = await withCheckedContinuation { continuation in
-            client.submit([(statement, parameters)], .session(id)) {
+            client.submit([(statement, parameters)], .session(id), .never) {
                 continuation.resume(returning: $0)
             }
         }
@@ -200,7 +214,9 @@ package final class PostgresSession: Sendable {
     /// Runs a script of several statements without parameters and results.
     package func simple(_ sql: String) async throws(PostgresError) {
         let outcome = await withCheckedContinuation { continuation in
-            client.submit(.script(sql), .session(id)) { continuation.resume(returning: $0) }
+            client.submit(.script(sql), .session(id), .never) {
+                continuation.resume(returning: $0)
+            }
         }
         _ = try outcome.get()
     }

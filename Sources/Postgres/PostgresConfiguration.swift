@@ -10,6 +10,7 @@ package struct PostgresConfiguration: Sendable {
     package var writers: Int
     /// `statement_timeout` of pool and writer connections, milliseconds; 0 is none.
     ///
+    /// A statement that may take long has less when its caller has less time.
     /// The server stops the timer before it commits, so it never interrupts a commit that waits
     /// for a standby.
     package var statementTimeoutMs: Int
@@ -76,11 +77,20 @@ package struct Statement: Sendable, Hashable {
     package let sql: String
     /// The type of each parameter; see `OID`.
     package let parameterTypes: [UInt32]
+    /// Whether it may wait for locks or read many rows: the server gives it up when its caller's
+    /// time is over.
+    package let mayTakeLong: Bool
 
-    package init(name: String, sql: String, parameterTypes: [UInt32] = []) {
+    package init(
+        name: String,
+        sql: String,
+        parameterTypes: [UInt32] = [],
+        mayTakeLong: Bool = false,
+    ) {
         self.name = name
         self.sql = sql
         self.parameterTypes = parameterTypes
+        self.mayTakeLong = mayTakeLong
     }
 }
 
@@ -130,6 +140,8 @@ package struct PostgresStatistics: Sendable, Hashable {
     package var unitsSent = 0
     /// Units answered, with success or not.
     package var unitsFinished = 0
+    /// Units that were not sent, because their callers' time was over.
+    package var unitsLate = 0
     /// Units accepted and not answered yet, as of the last turn of the thread.
     package var unitsOutstanding = 0
     package var connectionsOpened = 0

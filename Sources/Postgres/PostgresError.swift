@@ -14,6 +14,8 @@ package struct PostgresError: Error, Sendable, Hashable {
         case server(sqlstate: String)
         /// Too many units are waiting; nothing was sent.
         case queueFull
+        /// The caller's time was over before the unit was sent; nothing was sent.
+        case late
         /// The client is shut down, or was before the unit got its answer.
         case shutDown
     }
@@ -48,7 +50,7 @@ package struct PostgresError: Error, Sendable, Hashable {
         if outcomeUnknown { return false }
         switch kind {
         case .connectionLost, .connectFailed, .timeout, .queueFull: return true
-        case .shutDown: return false
+        case .shutDown, .late: return false
         case .server(let sqlstate):
             // Serialisation and deadlock, lock timeout, read-only after a failover, shutting down,
             // connection and resource troubles.
@@ -69,6 +71,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
         case .timeout: text = "postgres did not answer in time"
         case .server(let sqlstate): text = "postgres error \(sqlstate)"
         case .queueFull: text = "too many units wait for postgres"
+        case .late: text = "the caller's time was over before postgres was asked"
         case .shutDown: text = "postgres client is shut down"
         }
         if !sqlstate.hasPrefix("22"), !message.isEmpty {

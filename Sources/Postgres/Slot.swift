@@ -1,7 +1,5 @@
 // The place of one connection: a lane keeps its place while connections come and go.
 
-internal import DequeModule
-
 /// A place for a connection, and the units that wait for exactly this one.
 final class Slot {
     enum Phase {
@@ -14,7 +12,7 @@ final class Slot {
     let id: SlotID
     var phase = Phase.connecting
     /// Units of a writer or a session; those of the pool wait in one queue for all.
-    var queue = Deque<Unit>()
+    var queue = UnitQueue()
     /// The wait before the next attempt to connect, milliseconds.
     private var backoffMs: UInt64 = 0
     var lastError: PostgresError?

@@ -1,6 +1,8 @@
 // One unit of work: what is sent between two synchronisation points and therefore commits, or does
 // not, as a whole.
 
+internal import Base
+
 /// What is called with a unit's outcome, once, on the Postgres thread.
 typealias UnitCompletion = @Sendable (Result<[PostgresResult], PostgresError>) -> Void
 
@@ -21,7 +23,15 @@ struct Unit: Sendable {
     let work: Work
     /// When the unit was submitted, milliseconds of the monotonic clock.
     let submittedAtMs: UInt64
+    /// Until when somebody waits for the outcome: the unit is not sent after that.
+    let deadline: Deadline
     let completion: UnitCompletion
+
+    /// Whether the server must give it up when its caller does.
+    var isBounded: Bool {
+        guard deadline != .never, case .statements(let steps) = work else { return false }
+        return steps.contains { $0.statement.mayTakeLong }
+    }
 }
 
 /// Where a unit may run.

@@ -13,17 +13,21 @@ package struct Admission: Sendable {
     package var channel: String
     /// True when Postgres was asked for the key after the gate called it known, and had nothing.
     package var isChecked: Bool
+    /// Until when its caller waits.
+    package var deadline: Deadline
 
     package init(
         key: ID,
         lines: [(position: PositionID, quantity: Int64)],
         channel: String,
         isChecked: Bool = false,
+        deadline: Deadline = .never,
     ) {
         self.key = key
         self.lines = lines
         self.channel = channel
         self.isChecked = isChecked
+        self.deadline = deadline
     }
 }
 
@@ -62,10 +66,12 @@ package struct LoadedPosition: Sendable {
 
 /// The hot view of stock, as the use cases see it.
 package protocol GatePort: AnyObject, SendableMetatype {
-    /// Asks for room. Fails when the gate cannot be reached or opened in time.
+    /// Asks for room. Fails when the gate cannot be reached or opened in time, or does not answer
+    /// within the caller's; a hold that is admitted after that is given back.
     func admit(_ admission: Admission) async throws(Failure) -> AdmissionAnswer
 
-    /// Puts positions into the view of `epoch`, where they are missing.
+    /// Puts positions into the view of `epoch`, where they are missing; returns when that is done,
+    /// or when the caller's time is over.
     func load(_ positions: [LoadedPosition], epoch: Int64) async throws(Failure)
 
     /// Applies committed rows, then ends pending holds.

@@ -16,7 +16,12 @@ package struct Holding<
     }
 
     package func reserve(_ request: ReserveRequest) async throws(Failure) -> ReserveOutcome {
-        try await reserving.reserve(request) { false }
+        // The task of a call is cancelled when its caller has gone.
+        try await reserving.reserve(request) { Task.isCancelled }
+    }
+
+    package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        try await reserving.reservation(id)
     }
 
     package func release(id: ID, origin: Origin) async {
@@ -31,7 +36,12 @@ package struct Holding<
             origin: origin,
         )
         command.reason = "the order was refused"
-        // Whatever goes wrong here, the hold ends by itself when its time is over.
-        _ = try? await reserving.carryOut(command)
+        // Whatever goes wrong here, the hold ends by itself when its time is over. Giving back is
+        // not for the caller alone: it goes on when nobody waits any more.
+        let reserving = reserving
+        let release = command
+        await Deadline.$current.withValue(.never) {
+            _ = try? await reserving.carryOut(release)
+        }
     }
 }

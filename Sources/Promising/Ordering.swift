@@ -1,7 +1,8 @@
 // The use cases of orders: placing from a reservation or by reserving in the same call, cancelling
 // and shipping. Postgres decides; the gate hears of it before the caller does.
 
-internal import Domain
+package import Base
+package import Domain
 
 /// Order commands on one event loop.
 package struct Ordering<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort> {
@@ -33,6 +34,11 @@ package struct Ordering<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort
     /// Cancels or ships units.
     package func change(_ change: OrderChange) async throws(Failure) -> OrderOutcome {
         await settled(try await ledger.change(change))
+    }
+
+    /// A reservation that an order may be placed from, as it is now; nil when there is none.
+    package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        try await holds.reservation(id)
     }
 
     // MARK: Private

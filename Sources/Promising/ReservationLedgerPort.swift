@@ -19,6 +19,8 @@ package struct CommitRequest: Sendable {
     package var epoch: Int64
     /// True when the pending hold is another attempt's, which will end it.
     package var sharesHold: Bool
+    /// Until when its caller waits: nothing is sent after that.
+    package var deadline: Deadline
 
     package init(
         key: ID,
@@ -30,6 +32,7 @@ package struct CommitRequest: Sendable {
         origin: Origin,
         epoch: Int64,
         sharesHold: Bool = false,
+        deadline: Deadline = .never,
     ) {
         self.key = key
         self.fingerprint = fingerprint
@@ -40,6 +43,7 @@ package struct CommitRequest: Sendable {
         self.origin = origin
         self.epoch = epoch
         self.sharesHold = sharesHold
+        self.deadline = deadline
     }
 }
 
@@ -114,6 +118,8 @@ package struct ReservationCommand: Sendable {
     package var requestKey: ID?
     package var fingerprint: ID
     package var origin: Origin
+    /// Until when its caller waits: it is not begun after that.
+    package var deadline = Deadline.never
     package var reason = ""
     /// Extend: from now on, in milliseconds.
     package var ttlMs: Int32 = 0

@@ -56,12 +56,14 @@ package struct Reserving<
 
     /// Holds all lines or none.
     ///
-    /// `isOver` says whether the caller's time is up: no step begins after that. A hold that was
-    /// committed before is found by its key.
+    /// `isOver` says whether the caller has gone before its deadline: no step begins after that, nor
+    /// after the deadline of the task. A hold that was committed before is found by its key.
     package func reserve(
         _ request: ReserveRequest,
-        isOver: () -> Bool,
+        isOver hasGone: () -> Bool,
     ) async throws(Failure) -> ReserveOutcome {
+        let deadline = Deadline.current
+        func isOver() -> Bool { hasGone() || deadline.hasPassed }
         let demand = Demand.summed(request.lines)
         let lines: [(position: PositionID, quantity: Int64)]
         switch try await positions(of: demand, in: request) {
@@ -69,7 +71,12 @@ package struct Reserving<
         case .refused(let refusal): return .refused(refusal)
         }
 
-        var admission = Admission(key: request.key, lines: lines, channel: request.channel)
+        var admission = Admission(
+            key: request.key,
+            lines: lines,
+            channel: request.channel,
+            deadline: deadline,
+        )
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
             let admitted: AdmissionAnswer
@@ -77,6 +84,7 @@ package struct Reserving<
                 admitted = try await gate.admit(admission)
             } catch {
                 // Without the gate nothing new is promised, but a promise given stays an answer.
+                if error == .deadlineExceeded || isOver() { throw .deadlineExceeded }
                 guard let known = try await ledger.barrier(request.key, nil).known else {
                     throw error
                 }
@@ -85,6 +93,7 @@ package struct Reserving<
             switch admitted {
             case .missing(let epoch):
                 let loaded = try await ledger.load(lines.map(\.position))
+                if isOver() { throw .deadlineExceeded }
                 try await gate.load(loaded, epoch: epoch)
 
             case .known:
@@ -188,6 +197,7 @@ package struct Reserving<
                 origin: request.origin,
                 epoch: epoch,
                 sharesHold: sharesHold,
+                deadline: .current,
             )
         )
         switch outcome {

@@ -38,13 +38,17 @@ package final class MessageWriter: @unchecked Sendable {
         self.stream = stream
     }
 
-    /// Bytes that wait for the caller to read them; 0 when it has kept up.
-    package var waitingByteCount: Int {
-        connection.owner.loop.eventLoop.preconditionInEventLoop()
-        return stream.replies.byteCount
+    /// Waits until all that was sent is on its way: a writer of figures that age sends the next only
+    /// then, so that a slow reader gets the latest and not all of them.
+    ///
+    /// - Throws: why the call is over: cancelled, past its deadline, lost.
+    package func drained() async throws(Status) {
+        if let over = await connection.drained(stream) { throw over }
     }
 
     /// Sends a reply, and waits while the caller has too much to read.
+    ///
+    /// Several tasks of a handler may send at once; each message stays whole.
     ///
     /// - Parameter compress: packs the message, if the caller can unpack it.
     /// - Throws: why the call is over: cancelled, past its deadline, lost.

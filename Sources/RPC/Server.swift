@@ -35,6 +35,7 @@ package final class RPCServer: Sendable {
     private let registry: @Sendable (Loop) -> ServiceRegistry
     private let events: @Sendable (Loop) -> RPCServerEvents
     private let callGuard: @Sendable (Loop) -> CallGuard?
+    private let descriptors: DescriptorIndex?
     private let logger: Logger
     private let phase = Mutex(Phase.created)
 
@@ -45,6 +46,7 @@ package final class RPCServer: Sendable {
     ///   - registry: makes the methods of one loop, on that loop.
     ///   - events: makes the counters of one loop, on that loop.
     ///   - callGuard: makes what judges the callers of one loop, on that loop; nil lets all in.
+    ///   - descriptors: what reflection tells of the methods; without it there is no reflection.
     ///   - tls: the certificates to show; nil serves without encryption.
     package init(
         configuration: RPCServerConfiguration,
@@ -52,6 +54,7 @@ package final class RPCServer: Sendable {
         registry: @escaping @Sendable (Loop) -> ServiceRegistry,
         events: @escaping @Sendable (Loop) -> RPCServerEvents = { _ in RPCServerEvents() },
         callGuard: @escaping @Sendable (Loop) -> CallGuard? = { _ in nil },
+        descriptors: DescriptorIndex? = nil,
         tls: TLSContexts? = nil,
         logger: Logger,
     ) {
@@ -59,6 +62,7 @@ package final class RPCServer: Sendable {
         self.registry = registry
         self.events = events
         self.callGuard = callGuard
+        self.descriptors = descriptors
         self.logger = logger
         let count = ConnectionCount(
             connectionsMax: configuration.connectionsMax,
@@ -144,9 +148,13 @@ package final class RPCServer: Sendable {
 
     private func prepare(_ part: ServerLoop) async {
         await part.loop
-            .start { [registry, events, callGuard, health] in
+            .start { [registry, events, callGuard, health, descriptors] in
                 var methods = registry(part.loop)
                 health.register(in: &methods)
+                if let descriptors {
+                    ReflectionService(index: descriptors, services: methods.serviceNames)
+                        .register(in: &methods)
+                }
                 part.prepare(methods, events(part.loop), callGuard(part.loop))
             }
             .value

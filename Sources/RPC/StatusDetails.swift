@@ -140,6 +140,6 @@ extension StatusDetail {
 }
 
 /// The bytes as the type that the generated code holds them in, without naming its module.
-private func collected<Bytes: RangeReplaceableCollection<UInt8>>(_ bytes: [UInt8]) -> Bytes {
+func collected<Bytes: RangeReplaceableCollection<UInt8>>(_ bytes: [UInt8]) -> Bytes {
     Bytes(bytes)
 }

@@ -39,6 +39,7 @@ package enum Metric: String, CaseIterable, Sendable {
     case gateClosures = "holdfast_gate_closures_total"
     case gateFailures = "holdfast_gate_failures_total"
     case gateReopenings = "holdfast_gate_reopenings_total"
+    case gateLate = "holdfast_gate_late_total"
     case gateHealed = "holdfast_gate_healed_holds_total"
     case gateOpen = "holdfast_gate_open"
     case gateEpoch = "holdfast_gate_epoch"
@@ -46,8 +47,10 @@ package enum Metric: String, CaseIterable, Sendable {
     case ledgerBatches = "holdfast_ledger_batches_total"
     case ledgerBatchRequests = "holdfast_ledger_batch_requests_total"
     case ledgerBatchRetries = "holdfast_ledger_batch_retries_total"
+    case ledgerBatchLate = "holdfast_ledger_batch_late_total"
 
     case postgresUnitsSent = "holdfast_postgres_units_sent_total"
+    case postgresUnitsLate = "holdfast_postgres_units_late_total"
     case postgresUnitsFinished = "holdfast_postgres_units_finished_total"
     case postgresUnitsOutstanding = "holdfast_postgres_units_outstanding"
     case postgresConnectionsOpened = "holdfast_postgres_connections_opened_total"
@@ -59,6 +62,8 @@ package enum Metric: String, CaseIterable, Sendable {
     case expired = "holdfast_expired_total"
     case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
 
+    case accessReloads = "holdfast_access_reloads_total"
+    case accessCallers = "holdfast_access_callers"
     case tlsHandshakeFailures = "holdfast_tls_handshake_failures_total"
     case tlsReloads = "holdfast_tls_reloads_total"
     case tlsCertificateExpiry = "holdfast_tls_certificate_expiry_seconds"
@@ -79,7 +84,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: [.method]
         case .rpcLimitHits: [.limit]
         case .buildInfo: [.version]
-        case .tlsReloads: [.outcome]
+        case .accessReloads, .tlsReloads: [.outcome]
         default: []
         }
     }
@@ -88,7 +93,7 @@ package enum Metric: String, CaseIterable, Sendable {
         switch self {
         case .rpcCallDuration: .histogram
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
-            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag,
+            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .accessCallers,
             .tlsCertificateExpiry,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
@@ -109,6 +114,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .gateRefused: "Reservations that the gate refused."
         case .gateClosures: "Times that the gate closed because its counters could not be trusted."
         case .gateHealed: "Pending holds that nobody ended in time and that were healed away."
+        case .gateLate: "Admissions that were given up because their caller's time was over."
         case .gateFailures: "Script calls that failed or got no answer."
         case .gateReopenings: "Times that the gate opened again under a new epoch."
         case .gateOpen: "1 while the gate admits, 0 while it is closed."
@@ -116,6 +122,8 @@ package enum Metric: String, CaseIterable, Sendable {
         case .ledgerBatches: "Batches committed to Postgres."
         case .ledgerBatchRequests: "Requests within the batches committed."
         case .ledgerBatchRetries: "Batches sent again, whole or split."
+        case .ledgerBatchLate: "Requests that left no batch because their caller's time was over."
+        case .postgresUnitsLate: "Units of work not sent because their caller's time was over."
         case .postgresUnitsSent: "Units of work handed to a Postgres connection."
         case .postgresUnitsFinished: "Units of work that Postgres answered, with success or not."
         case .postgresUnitsOutstanding: "Units of work accepted and not answered yet."
@@ -126,6 +134,8 @@ package enum Metric: String, CaseIterable, Sendable {
         case .postgresConnections: "Postgres connections that are up."
         case .expired: "Reservations that this server expired."
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .accessReloads: "Changed contents of the access file that were taken, or failed to be."
+        case .accessCallers: "Callers that the access file names; 0: open to everybody."
         case .tlsHandshakeFailures: "Connections that ended before their TLS handshake was over."
         case .tlsReloads: "Changed certificate files that were taken, or failed to be."
         case .tlsCertificateExpiry:

@@ -13,7 +13,8 @@ struct Holdfast: AsyncParsableCommand {
         discussion: """
             Commands that speak to a server find it with --server or HOLDFAST_SERVER \
             (127.0.0.1:50051 if neither is given). --json prints one JSON object with the names \
-            of the .proto files; errors then go to standard error as one JSON object, too.
+            of the .proto files; errors then go to standard error as one JSON object, too. A server \
+            with an access file wants a token: --token-file, HOLDFAST_TOKEN_FILE or HOLDFAST_TOKEN.
 
             They call over TLS with --tls, or with --tls-ca FILE where the server's certificate is \
             signed by an authority of your own; HOLDFAST_TLS_CA says the same for all of them.
@@ -33,7 +34,7 @@ struct Holdfast: AsyncParsableCommand {
         version: holdfastVersion,
         subcommands: [
             Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
-            ReservationCommand.self, OrderCommand.self,
+            ReservationCommand.self, OrderCommand.self, Access.self,
         ],
     )
 
@@ -58,6 +59,7 @@ struct Holdfast: AsyncParsableCommand {
         let failure: CommandError
         switch error {
         case let error as CommandError: failure = error
+        case let error as AccessFileError: failure = CommandError(error)
         case let error as SettingsError:
             failure = CommandError(.invalid, settings: error)
         default:

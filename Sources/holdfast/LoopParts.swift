@@ -2,6 +2,7 @@
 // the loop's thread.
 
 internal import API
+internal import Base
 internal import Gate
 internal import Ledger
 internal import Logging
@@ -20,6 +21,8 @@ final class LoopParts {
     let loop: Loop
     let redis: RedisConnection
     let gate: ServingGate
+    /// Who may call what on this loop.
+    let access: LoopAccess
     private let ledger: LoopLedger
     private let shared: SharedParts
 
@@ -35,6 +38,7 @@ final class LoopParts {
         self.redis = redis
         self.gate = gate
         self.shared = shared
+        access = LoopAccess(book: shared.accessBook)
         ledger = LoopLedger(
             loop: loop,
             postgres: shared.postgres,
@@ -67,6 +71,10 @@ final class LoopParts {
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        for path in registry.methodPaths {
+            invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
+            invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
+        }
         return registry
     }
 }
@@ -79,6 +87,8 @@ struct SharedParts: Sendable {
     let gateLimits: GateLimits
     let batchRequestsMax: Int
     let requestIDs: RequestNumbers
+    /// The callers at start; nil: everybody may do everything.
+    let accessBook: AccessBook?
     let logger: Logger
 }
 

@@ -21,6 +21,7 @@ final class RunningServer: Sendable {
     private let metrics: [LoopMetrics]
     private let shared: SharedParts
     private let workers: Workers
+    private let access: AccessWatch?
     private let tls: TLSWatch?
     private let group: MultiThreadedEventLoopGroup
     private let graceMs: Int64
@@ -32,6 +33,7 @@ final class RunningServer: Sendable {
         metrics: [LoopMetrics],
         shared: SharedParts,
         workers: Workers,
+        access: AccessWatch?,
         tls: TLSWatch?,
         group: MultiThreadedEventLoopGroup,
         graceMs: Int64,
@@ -42,6 +44,7 @@ final class RunningServer: Sendable {
         self.metrics = metrics
         self.shared = shared
         self.workers = workers
+        self.access = access
         self.tls = tls
         self.group = group
         self.graceMs = graceMs
@@ -92,6 +95,7 @@ final class RunningServer: Sendable {
             page.add(.gateAdmitted, Int64(gate.counters.admitted))
             page.add(.gateRefused, Int64(gate.counters.refused))
             page.add(.gateClosures, Int64(gate.counters.closures))
+            page.add(.gateLate, Int64(gate.counters.late))
             page.add(.gateFailures, Int64(gate.counters.failures))
             isOpen = isOpen && gate.isOpen
             epoch = max(epoch, gate.epoch ?? 0)
@@ -103,11 +107,14 @@ final class RunningServer: Sendable {
         page.add(.ledgerBatches, Int64(commits.batches))
         page.add(.ledgerBatchRequests, Int64(commits.requests))
         page.add(.ledgerBatchRetries, Int64(commits.retries))
+        page.add(.ledgerBatchLate, Int64(commits.late))
         page.add(shared.postgres.statistics())
         let work = await workers.figures()
         page.add(.expired, Int64(work.expired))
         page.add(.expirySweepLag, fraction: Double(work.expiryLagMs) / 1_000)
         page.add(.gateHealed, Int64(work.healed))
+        let access = await self.access?.figures() ?? AccessWatch.Figures()
+        access.write(to: &page)
         if let tls {
             tls.write(to: &page)
         } else {
@@ -118,14 +125,16 @@ final class RunningServer: Sendable {
     }
 
     /// Reads again what may change while the server runs.
-    func reload() {
+    func reload() async {
         tls?.look(isAsked: true)
+        await access?.look(isAsked: true)
     }
 
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
         tls?.stop()
         await rpc.shutdown(graceMilliseconds: graceMs)
+        await access?.stop()
         await workers.stop()
         for part in parts {
             let bound = part.bound

@@ -23,6 +23,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         logger: Logger,
     ) async throws -> RunningServer {
+        let access = try configuration.accessFile.map { path in try AccessStart(path) }
         let tls = try configuration.tls.map { settings in try TLSContexts(settings) }
         let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
         try postgres.start()
@@ -30,7 +31,13 @@ struct ServerAssembly {
         do {
             try await demandSchema(postgres, logger: logger)
             let loops = group.makeIterator().map { Loop($0) }
-            let shared = await sharedParts(configuration, postgres, loops[0], logger)
+            let shared = await sharedParts(
+                configuration,
+                postgres,
+                loops[0],
+                access?.book,
+                logger,
+            )
             var parts: [BoundParts] = []
             for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
             let metrics = loops.map { _ in
@@ -38,8 +45,10 @@ struct ServerAssembly {
             }
             let rpc = rpcServer(configuration, parts, metrics, tls, logger)
             let port = try await rpc.start()
-            let watch = tls.map { TLSWatch($0, logger: logger) }
-            watch?.start()
+            let accessWatch = access.map { AccessWatch($0, parts, logger) }
+            await accessWatch?.start()
+            let tlsWatch = tls.map { TLSWatch($0, logger: logger) }
+            tlsWatch?.start()
             let workers = await RunningServer.Workers.start(configuration, shared, parts)
             return RunningServer(
                 grpcPort: port,
@@ -48,7 +57,8 @@ struct ServerAssembly {
                 metrics: metrics,
                 shared: shared,
                 workers: workers,
-                tls: watch,
+                access: accessWatch,
+                tls: tlsWatch,
                 group: group,
                 graceMs: configuration.shutdownGraceMs,
             )
@@ -101,6 +111,7 @@ struct ServerAssembly {
         _ configuration: ServeConfiguration,
         _ postgres: PostgresClient,
         _ loop: Loop,
+        _ accessBook: AccessBook?,
         _ logger: Logger,
     ) async -> SharedParts {
         var limits = GateLimits()
@@ -122,6 +133,7 @@ struct ServerAssembly {
             gateLimits: limits,
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),
+            accessBook: accessBook,
             logger: logger,
         )
     }
@@ -207,9 +219,21 @@ struct ServerAssembly {
             loops: parts.map(\.loop),
             registry: { loop in parts[index(of: loop, in: parts)].bound.value.registry() },
             events: { loop in RPCServerEvents(counting: metrics[index(of: loop, in: parts)]) },
+            callGuard: { loop in
+                parts[index(of: loop, in: parts)].bound.value.access.callGuard(on: loop)
+            },
+            descriptors: servedDescriptors(),
             tls: tls,
             logger: logger,
         )
+    }
+
+    private static func servedDescriptors() -> DescriptorIndex {
+        do throws(DescriptorSetError) {
+            return try DescriptorIndex(descriptorSet: ServedDescriptors.set)
+        } catch {
+            invariantBroken("the descriptors in the program cannot be read: \(error)")
+        }
     }
 
     private static func index(of loop: Loop, in parts: [BoundParts]) -> Int {

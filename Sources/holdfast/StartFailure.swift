@@ -9,6 +9,7 @@ enum StartFailure {
     static func explained(_ error: any Error) -> CommandError {
         switch error {
         case let error as CommandError: return error
+        case let error as AccessFileError: return CommandError(error)
         case let error as TLSFileError: return CommandError(.invalid, "\(error)")
         case RPCServerError.portInUse(let host, let port):
             return CommandError(

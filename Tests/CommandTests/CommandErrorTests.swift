@@ -13,7 +13,8 @@ import Testing
         (.failedPrecondition, .refused), (.alreadyExists, .refused), (.aborted, .refused),
         (.notFound, .notFound), (.deadlineExceeded, .unreachable),
         (.unavailable, .unreachable), (.resourceExhausted, .failed), (.internal, .failed),
-        (.unimplemented, .failed), (.unauthenticated, .failed), (.unknown, .failed),
+        (.unimplemented, .failed), (.unauthenticated, .denied), (.permissionDenied, .denied),
+        (.unknown, .failed),
     ])
     func `a code of gRPC has an exit status`(code: StatusCode, exit: CommandStatus) {
         #expect(CommandError(Status(code, "x")).exit == exit)

@@ -43,7 +43,7 @@ import Testing
             let flags = try SettingFlags.parse(["--\(key.flag)", "value"])
             #expect(flags.values == [key: "value"])
         }
-        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 30)
+        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 32)
     }
 
     @Test func `what is required is enough, and the rest has its defaults`() async throws {

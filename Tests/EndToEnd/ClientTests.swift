@@ -17,7 +17,11 @@ enum Client: String, CaseIterable, CustomTestStringConvertible {
     var testDescription: String { rawValue }
 
     /// Runs files of cases, one after the other; each knows only what it captures itself.
-    func run(_ files: [String], on server: ServerProcess) async throws -> TableOutcome {
+    func run(
+        _ files: [String],
+        on server: ServerProcess,
+        tokens: [String: String] = [:],
+    ) async throws -> TableOutcome {
         var outcome = TableOutcome()
         for file in files {
             let part: TableOutcome
@@ -26,6 +30,7 @@ enum Client: String, CaseIterable, CustomTestStringConvertible {
                 var table = CallTable(
                     caller: try await Caller(server),
                     names: ["run": rawValue],
+                    tokens: tokens,
                 )
                 try await table.run(file)
                 part = table.outcome
@@ -37,6 +42,7 @@ enum Client: String, CaseIterable, CustomTestStringConvertible {
                 let ended = try Binary.run([
                     interpreter, "\(folder)/Python/client.py", "\(Binary.project)/Protocols",
                     "127.0.0.1:\(server.grpcPort)", "\(folder)/Cases/\(file)", rawValue,
+                    String(decoding: try JSONEncoder().encode(tokens), as: UTF8.self),
                 ])
                 guard ended.status == 0 else { throw HarnessFailure(description: ended.errors) }
                 part = try JSONDecoder()

@@ -24,11 +24,13 @@ extension Heavy {
             static let here = "DNS:localhost,IP:127.0.0.1"
 
             /// A server that knows only clients of our authority.
-            func deployment() throws -> Deployment {
-                try Deployment(settings: [
+            func deployment(_ settings: [String: String] = [:]) throws -> Deployment {
+                var all = [
                     "--tls-certificate": server.certificate, "--tls-key": server.key,
                     "--tls-client-ca": authority.certificate, "--tls-client-required": "true",
-                ])
+                ]
+                all.merge(settings) { $1 }
+                return try Deployment(settings: all)
             }
         }
 
@@ -50,6 +52,32 @@ extension Heavy {
                 .decode(TableOutcome.self, from: Data(ended.output.utf8))
             #expect(outcome.steps >= 40)
             #expect(outcome.problems == [])
+        }
+
+        @Test func `a certificate names its caller in the access file`() throws {
+            let party = try Party()
+            let folder = try TestFolder()
+            let other = try party.all.certificate("other", by: party.authority, names: "URI:urn:x")
+            let file = try folder.write(
+                #"{"callers": [{"name": "shop", "roles": ["operator"],"#
+                    + #" "certificates": ["uri:urn:shop"]}]}"#,
+                as: "access.json",
+            )
+            let deployment = try party.deployment(["--access-file": file])
+            let command = [
+                "--tls-ca", party.authority.certificate, "--server",
+                "localhost:\(deployment.server.grpcPort)",
+            ]
+            func run(_ arguments: [String], as client: CertificateFiles) throws -> Ended {
+                let ours = ["--tls-certificate", client.certificate, "--tls-key", client.key]
+                return try Binary.run([Binary.path] + arguments + command + ours)
+            }
+            let received = try run(["stock", "receive", "A@N=5"], as: party.client)
+            #expect(received.status == 0, "\(received.errors)")
+            #expect(try run(["reserve", "A@N=1"], as: party.client).status == 6)
+            #expect(try run(["stock", "receive", "A@N=5"], as: other).status == 6)
+            let principals = "SELECT DISTINCT principal FROM position_ledger"
+            #expect(try deployment.sql(principals) == "shop")
         }
 
         @Test func `commands call with certificates, and say what is wrong without`() throws {

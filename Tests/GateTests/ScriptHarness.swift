@@ -13,13 +13,20 @@ import Testing
 
 /// The gate's script on a Redis of its own; used on its loop only.
 final class ScriptBench {
+    let loop: Loop
     let connection: RedisConnection
     let server: RedisServer
     private(set) var epoch: OpenEpoch
     /// Positions that the last call found to lack a version.
     private(set) var gaps: Set<Int64> = []
 
-    private init(_ server: RedisServer, _ connection: RedisConnection, _ replid: String) {
+    private init(
+        _ loop: Loop,
+        _ server: RedisServer,
+        _ connection: RedisConnection,
+        _ replid: String,
+    ) {
+        self.loop = loop
         self.server = server
         self.connection = connection
         epoch = OpenEpoch(EpochRecord(epoch: 1, replid: replid))
@@ -35,7 +42,7 @@ final class ScriptBench {
         let task = loop.startThrowing {
             let connection = RedisConnection(address: .unix(server.socketPath), loop: loop)
             try await connection.connect()
-            let bench = ScriptBench(server, connection, try await replid(connection))
+            let bench = ScriptBench(loop, server, connection, try await replid(connection))
             let opened = try await bench.open(bench.epoch)
             #expect(opened.text == "OPEN")
             let outcome: Result<Value, any Error>

@@ -125,6 +125,10 @@ private final class DirectHolds: HoldPort {
         )
     }
 
+    func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+        throw .broken("nothing is looked up in this test")
+    }
+
     func release(id: ID, origin: Origin) async {
         released.append(id)
         _ = try? await store.resolve(id, kind: 2)

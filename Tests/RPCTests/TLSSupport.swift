@@ -80,6 +80,7 @@ func withTLSServer(
         events: { _ in
             var events = RPCServerEvents()
             events.handshakeFailed = { witness.note($0) }
+            events.limitHit = { witness.note("limit \($0.rawValue)") }
             events.connectionClosed = { witness.note("connection closed") }
             return events
         },

@@ -126,6 +126,7 @@ import Testing
             #expect(try await silent.readToEnd() == [])
             _ = try await halfway.readToEnd()
             #expect(await witness.sees("the TLS handshake took longer than 400 ms", times: 2))
+            #expect(await witness.sees("limit tls_handshake_time", times: 2))
             #expect(await callOnce(port, made.clientTLS()) == nil)
         }
     }

@@ -37,7 +37,7 @@ let architecture: [String: Imports] = [
     ),
     "API": Imports(
         ours: ["Base", "Domain", "Loop", "Promising", "RPC", "Messages"],
-        others: nio.union(["SwiftProtobuf", "Logging"]),
+        others: nio.union(["SwiftProtobuf", "Logging", "Crypto"]),
     ),
     "Workers": Imports(
         ours: ["Base", "Loop", "Domain", "Promising"],
@@ -65,7 +65,7 @@ extension Rule {
             return [file.finding(1, "module \(module) is not in the table of Architecture.swift")]
         }
         // Generated code reaches for Foundation by itself.
-        let extra: Set<String> = file.isGenerated ? ["Foundation"] : []
+        let extra: Set<String> = file.isGenerated ? ["Foundation", "FoundationEssentials"] : []
         let names = allowed.ours.union(allowed.others).union(systemModules).union(extra)
         return importedModules(in: file.code)
             .filter { !names.contains($0.name) }

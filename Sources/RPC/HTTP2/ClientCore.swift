@@ -184,7 +184,7 @@ final class ClientCore: @unchecked Sendable {
             millisecondsMax: configuration.connectMillisecondsMax,
             refusal: { self.configuration.tls?.refusal(of: $0, host: self.host) },
             opened: { _ in self.gates[key] = nil },
-            failed: { self.connectFailed($0) },
+            failed: { reason, _ in self.connectFailed(reason) },
         )
         let handler = try NIOSSLClientHandler(
             context: context,

@@ -59,8 +59,17 @@ extension ServerConnection {
         }
         wire.scheduleFlush()
         if stream.replies.byteCount <= Self.waitingBytesMax { return nil }
-        invariant(stream.writer == nil, "two waits to send on one call")
-        return await withCheckedContinuation { stream.writer = $0 }
+        return await withCheckedContinuation {
+            stream.wait($0, untilBelow: Self.waitingBytesMax / 2)
+        }
+    }
+
+    /// Waits until the session has taken all that was sent on a stream; nil when it has.
+    func drained(_ stream: ServerStream) async -> Status? {
+        owner.loop.eventLoop.preconditionInEventLoop()
+        if let over = stream.over { return over }
+        if stream.replies.isEmpty { return nil }
+        return await withCheckedContinuation { stream.wait($0, untilBelow: 0) }
     }
 
     private func queue(_ bytes: [UInt8], compress: Bool, on stream: ServerStream) {
@@ -85,7 +94,7 @@ extension ServerConnection {
         let count = unsafe stream.replies.fill(buffer)
         unsentCount -= count
         if count > 0 { stream.progressAt = now }
-        if stream.replies.byteCount <= Self.waitingBytesMax / 2 { stream.wakeWriter() }
+        stream.wakeWriters()
         if stream.replies.isEmpty, stream.replies.isComplete {
             session.submitTrailers(stream: stream.id, stream.trailers)
             return .bytes(count, isLast: true)

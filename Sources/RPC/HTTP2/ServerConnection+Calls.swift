@@ -278,7 +278,7 @@ extension ServerConnection {
         stream.call?.cancel()
         stream.task?.cancel()
         stream.wakeReader()
-        stream.wakeWriter()
+        stream.wakeWriters()
     }
 
     /// Notes how the call ended, once.

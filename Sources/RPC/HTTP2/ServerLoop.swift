@@ -127,7 +127,8 @@ final class ServerLoop: @unchecked Sendable {
                 self.gates[key] = nil
                 connection.identity = identity
             },
-            failed: { reason in
+            failed: { reason, limit in
+                if let limit { self.events.limitHit?(limit) }
                 self.events.handshakeFailed?(reason)
                 self.logger.info(
                     "TLS handshake failed",

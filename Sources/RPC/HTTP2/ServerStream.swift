@@ -58,7 +58,8 @@ final class ServerStream {
     var progressAt: NIODeadline
     /// The session has asked for bytes when there were none.
     var isDeferred = false
-    var writer: Writer?
+    /// Who waits until no more than so many bytes wait.
+    private var writers: [(bytesMax: Int, writer: Writer)] = []
     /// The trailers, if they are more than the code of a good end.
     var trailers: HeaderBlock?
 
@@ -99,10 +100,18 @@ final class ServerStream {
         }
     }
 
-    /// Lets the handler that waits to send go on.
-    func wakeWriter() {
-        guard let writer else { return }
-        self.writer = nil
-        writer.resume(returning: over)
+    /// Makes `writer` wait until no more than `bytesMax` bytes wait, or the call is over.
+    func wait(_ writer: Writer, untilBelow bytesMax: Int) {
+        writers.append((bytesMax, writer))
+    }
+
+    /// Lets those who wait to send go on, if there is room again or the call is over.
+    func wakeWriters() {
+        if writers.isEmpty { return }
+        let count = replies.byteCount
+        let ready = writers.filter { over != nil || count <= $0.bytesMax }
+        if ready.isEmpty { return }
+        writers.removeAll { over != nil || count <= $0.bytesMax }
+        for (_, writer) in ready { writer.resume(returning: over) }
     }
 }

@@ -22,7 +22,7 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
     private let millisecondsMax: Int64
     private let refusal: (NIOSSLCertificate?) -> String?
     private let opened: (PeerIdentity?) -> Void
-    private let failed: (_ reason: String) -> Void
+    private let failed: (_ reason: String, _ limit: RPCLimit?) -> Void
     private var state = State.waiting
     private var timer: TimerToken?
     private var context: ChannelHandlerContext?
@@ -33,13 +33,14 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
     ///   - refusal: what is wrong with a certificate that the library has checked; nil: nothing.
     ///   - opened: called with what the peer's certificate says, before the channel becomes active
     ///     for those behind the gate.
-    ///   - failed: called instead; those behind the gate never hear of the channel.
+    ///   - failed: called instead, with the limit that has bitten, if one has; those behind the gate
+    ///     never hear of the channel.
     init(
         loop: Loop,
         millisecondsMax: Int64,
         refusal: @escaping (NIOSSLCertificate?) -> String? = { _ in nil },
         opened: @escaping (PeerIdentity?) -> Void,
-        failed: @escaping (_ reason: String) -> Void,
+        failed: @escaping (_ reason: String, _ limit: RPCLimit?) -> Void,
     ) {
         self.loop = loop
         self.millisecondsMax = millisecondsMax
@@ -49,8 +50,8 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Ends a handshake that nobody waits for any more.
-    func close(_ reason: String) {
-        fail(reason)
+    func close(_ reason: String, _ limit: RPCLimit? = nil) {
+        fail(reason, limit)
         context?.close(promise: nil)
     }
 
@@ -68,7 +69,8 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
     func channelActive(context: ChannelHandlerContext) {
         timer = loop.timers.schedule(at: .now() + .milliseconds(millisecondsMax)) {
             self.timer = nil
-            self.close("the TLS handshake took longer than \(self.millisecondsMax) ms")
+            let reason = "the TLS handshake took longer than \(self.millisecondsMax) ms"
+            self.close(reason, .tlsHandshakeTime)
         }
     }
 
@@ -118,11 +120,11 @@ final class TLSGate: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: Parts
 
-    private func fail(_ reason: String) {
+    private func fail(_ reason: String, _ limit: RPCLimit? = nil) {
         guard case .waiting = state else { return }
         state = .failed
         cancelTimer()
-        failed(reason)
+        failed(reason, limit)
     }
 
     private func cancelTimer() {

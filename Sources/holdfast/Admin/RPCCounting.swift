@@ -28,6 +28,7 @@ extension MetricsPage {
     /// Adds what the client of Postgres has done.
     mutating func add(_ statistics: PostgresStatistics) {
         add(.postgresUnitsSent, Int64(statistics.unitsSent))
+        add(.postgresUnitsLate, Int64(statistics.unitsLate))
         add(.postgresUnitsFinished, Int64(statistics.unitsFinished))
         add(.postgresUnitsOutstanding, Int64(statistics.unitsOutstanding))
         add(.postgresConnectionsOpened, Int64(statistics.connectionsOpened))

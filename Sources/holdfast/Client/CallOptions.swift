@@ -25,6 +25,14 @@ struct CallOptions: ParsableArguments {
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
+    // A token as an argument would show in the list of processes; it comes in a file or a variable.
+    @Option(
+        help: ArgumentHelp(
+            "Holds the token to call with. (default: HOLDFAST_TOKEN, or HOLDFAST_TOKEN_FILE)",
+            valueName: "file",
+        )
+    )
+    var tokenFile: String?
     @OptionGroup(title: "TLS") var tls: TLSOptions
 
     /// The server to ask.
@@ -54,6 +62,37 @@ struct CallOptions: ParsableArguments {
             throw CommandError(.invalid, "the timeout must be 0.001 to 3600 seconds")
         }
         return Int64(seconds * 1_000)
+    }
+}
+
+extension CallOptions {
+    /// The token to call with, or nil.
+    func token(
+        _ environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> String? {
+        if tokenFile == nil, let token = environment["HOLDFAST_TOKEN"] {
+            return try Self.checked(token, "HOLDFAST_TOKEN")
+        }
+        guard let file = tokenFile ?? environment["HOLDFAST_TOKEN_FILE"] else { return nil }
+        let text: String
+        do {
+            text = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            throw CommandError(
+                .invalid,
+                "cannot read the token in \(file): \((error as NSError).localizedDescription)",
+            )
+        }
+        return try Self.checked(text, file)
+    }
+
+    /// The token without what surrounds it; it is never shown, not even a wrong one.
+    private static func checked(_ text: String, _ source: String) throws -> String {
+        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw CommandError(.invalid, "\(source) does not hold one token")
+        }
+        return token
     }
 }
 

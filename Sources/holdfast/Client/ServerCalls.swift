@@ -19,10 +19,13 @@ enum ServiceName: String {
 final class ServerCalls: Sendable {
     private let client: RPCClient
     private let timeoutMs: Int64
+    /// What goes with every call: the credentials.
+    private let metadata: Metadata
 
-    private init(client: RPCClient, timeoutMs: Int64) {
+    private init(client: RPCClient, timeoutMs: Int64, metadata: Metadata) {
         self.client = client
         self.timeoutMs = timeoutMs
+        self.metadata = metadata
     }
 
     /// Connects, runs `body` and closes, whatever happens.
@@ -32,6 +35,8 @@ final class ServerCalls: Sendable {
     ) async throws -> Value {
         let address = try options.address()
         let timeoutMs = try options.timeoutMs()
+        var metadata = Metadata()
+        if let token = try options.token() { try metadata.add("authorization", "Bearer \(token)") }
         var configuration = RPCClientConfiguration()
         configuration.connectMillisecondsMax = min(timeoutMs, 5_000)
         configuration.tls = try options.tls.settings()
@@ -57,7 +62,9 @@ final class ServerCalls: Sendable {
             )
         }
         do {
-            let value = try await body(ServerCalls(client: client, timeoutMs: timeoutMs))
+            let value = try await body(
+                ServerCalls(client: client, timeoutMs: timeoutMs, metadata: metadata)
+            )
             await client.close()
             return value
         } catch {
@@ -82,7 +89,7 @@ final class ServerCalls: Sendable {
             var error = CommandError(status)
             if let key, error.exit == .unreachable {
                 error.hint = "what became of it is unknown; try again with --key \(key)"
-            } else if let key, let hint = error.hint {
+            } else if let key, error.exit != .denied, let hint = error.hint {
                 error.hint = "\(hint); use --key \(key)"
             }
             throw error
@@ -119,6 +126,7 @@ final class ServerCalls: Sendable {
         let answer = try await client.unary(
             "/\(service.rawValue)/\(method)",
             bytes,
+            metadata: metadata,
             timeoutMilliseconds: timeoutMs,
         )
         return try Answer(serializedBytes: answer.message)

@@ -13,12 +13,14 @@ struct Serve: AsyncParsableCommand {
             Every setting can be a flag, a variable of the environment or a member of a JSON \
             file, in that order; `holdfast configuration` lists them all. SIGINT or SIGTERM lets \
             running calls finish; a second one ends the process at once with status 130. SIGHUP \
-            reads the certificate files again, which happens by itself within seconds, too.
+            reads the files of access and of certificates again, which happens by itself within \
+            seconds, too.
 
             EXAMPLES
               holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
                 --redis 127.0.0.1:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
+              holdfast serve --config /etc/holdfast.json --access-file access.json
               holdfast serve --config /etc/holdfast.json --grpc-host 0.0.0.0 \\
                 --tls-certificate server.pem --tls-key server.key
               holdfast serve --config /etc/holdfast.json --log-level debug --log-format json
@@ -70,7 +72,7 @@ struct Serve: AsyncParsableCommand {
             await server.shutdown()
             throw StartFailure.explained(error)
         }
-        await Self.untilSignal(signals, logger) { server.reload() }
+        await Self.untilSignal(signals, logger) { await server.reload() }
         await server.shutdown()
         await admin.stop()
         logger.info("stopped")

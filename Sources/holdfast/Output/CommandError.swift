@@ -13,6 +13,7 @@ enum CommandStatus: Int32, CaseIterable {
     case refused = 3
     case notFound = 4
     case unreachable = 5
+    case denied = 6
 
     /// What it means, for the help text.
     var meaning: String {
@@ -23,6 +24,7 @@ enum CommandStatus: Int32, CaseIterable {
         case .refused: "refused: sold out, wrong state, or it exists already"
         case .notFound: "not found"
         case .unreachable: "no answer: server unreachable or deadline over"
+        case .denied: "the server does not know the caller, or the caller may not do this"
         }
     }
 }
@@ -57,6 +59,9 @@ struct CommandError: Error, Equatable {
         exit = Self.exit(for: status)
         message = status.message.isEmpty ? status.code.name : status.message
         code = status.code.name
+        if status.code == .unauthenticated {
+            hint = "--token-file FILE, HOLDFAST_TOKEN_FILE or HOLDFAST_TOKEN brings a token"
+        }
         for detail in status.details {
             switch detail {
             case .badRequest(let fields):
@@ -84,8 +89,8 @@ struct CommandError: Error, Equatable {
         case .deadlineExceeded: .unreachable
         // A server that answers says why; a lost connection cannot.
         case .unavailable: status.details.isEmpty ? .unreachable : .failed
-        case .cancelled, .unknown, .permissionDenied, .resourceExhausted, .unimplemented,
-            .internal, .dataLoss, .unauthenticated:
+        case .unauthenticated, .permissionDenied: .denied
+        case .cancelled, .unknown, .resourceExhausted, .unimplemented, .internal, .dataLoss:
             .failed
         }
     }

@@ -30,6 +30,8 @@ enum ConfigurationKey: String, CaseIterable {
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
+    case accessFile = "access.file"
+    case accessOpenAnywhere = "access.open.anywhere"
     case tlsCertificate = "tls.certificate"
     case tlsKey = "tls.key"
     case tlsClientCA = "tls.client.ca"
@@ -161,6 +163,15 @@ enum ConfigurationKey: String, CaseIterable {
             kind: .choice(["text", "json"]),
             byDefault: "text",
             meaning: "How log lines are written.",
+        ),
+        .accessFile: Entry(
+            kind: .text,
+            meaning: "JSON file of who may call; none: everybody, about everything.",
+        ),
+        .accessOpenAnywhere: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether a server that is open to everybody may listen beyond loopback.",
         ),
         .tlsCertificate: Entry(
             kind: .text,

@@ -39,6 +39,9 @@ struct ServeConfiguration: Equatable, Sendable {
     /// The name of one of the logger's levels.
     var logLevel: String
     var logFormat: LogFormat
+    /// Who may call; nil: everybody.
+    var accessFile: String?
+    var accessOpenAnywhere: Bool
     /// Nil: calls come without encryption.
     var tls: ServerTLS?
     var grpcPlaintextAnywhere: Bool
@@ -76,6 +79,8 @@ struct ServeConfiguration: Equatable, Sendable {
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text
+        accessFile = values.values[.accessFile]
+        accessOpenAnywhere = values.text(.accessOpenAnywhere) == "true"
         tls = values.tls
         grpcPlaintextAnywhere = values.text(.grpcPlaintextAnywhere) == "true"
         let problems = relationProblems + values.tlsProblems
@@ -108,6 +113,17 @@ struct ServeConfiguration: Equatable, Sendable {
         demand(
             redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
             "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
+        )
+        demand(
+            accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost)
+                || tls?.isClientCertificateRequired == true,
+            "grpc.host is \(grpcHost), where others can reach a server that lets everybody do "
+                + "everything: set access.file or tls.client.required, or access.open.anywhere "
+                + "to true",
+        )
+        demand(
+            accessFile == nil || !accessOpenAnywhere,
+            "access.file and access.open.anywhere contradict each other",
         )
         demand(
             tls != nil || grpcPlaintextAnywhere || isLoopback(grpcHost),

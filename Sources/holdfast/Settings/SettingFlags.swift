@@ -99,6 +99,13 @@ struct SettingFlags: ParsableArguments {
     var logLevel: String?
     @Option(name: ConfigurationKey.logFormat.optionName, help: ConfigurationKey.logFormat.help)
     var logFormat: String?
+    @Option(name: ConfigurationKey.accessFile.optionName, help: ConfigurationKey.accessFile.help)
+    var accessFile: String?
+    @Option(
+        name: ConfigurationKey.accessOpenAnywhere.optionName,
+        help: ConfigurationKey.accessOpenAnywhere.help
+    )
+    var accessOpenAnywhere: String?
     @Option(
         name: ConfigurationKey.tlsCertificate.optionName,
         help: ConfigurationKey.tlsCertificate.help
@@ -157,6 +164,8 @@ struct SettingFlags: ParsableArguments {
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,
+            .accessFile: accessFile,
+            .accessOpenAnywhere: accessOpenAnywhere,
             .tlsCertificate: tlsCertificate,
             .tlsKey: tlsKey,
             .tlsClientCA: tlsClientCA,

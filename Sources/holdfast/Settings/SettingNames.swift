@@ -7,6 +7,7 @@ enum SettingNames {
     /// Variables that belong to commands and not to the settings of a server.
     private static let otherVariables = [
         "HOLDFAST_CONFIG", "HOLDFAST_SERVER", "HOLDFAST_TIMEOUT",
+        "HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE",
         "HOLDFAST_TLS", "HOLDFAST_TLS_CA", "HOLDFAST_TLS_SERVER_NAME",
         "HOLDFAST_TLS_CLIENT_CERTIFICATE", "HOLDFAST_TLS_CLIENT_KEY",
     ]

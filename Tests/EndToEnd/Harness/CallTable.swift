@@ -31,6 +31,8 @@ struct WireMethod: Sendable {
 struct CallTable {
     let caller: Caller
     var names: [String: String]
+    /// By the name that a step has under `as`; the empty name is for steps without.
+    var tokens: [String: String] = [:]
     var outcome = TableOutcome()
 
     /// Runs every case of a file of `Cases`.
@@ -63,10 +65,15 @@ struct CallTable {
         var problems: [String] = []
         var status: Status?
         var answer: Any = [:]
+        var metadata = Metadata()
+        if let token = tokens[step["as"] as? String ?? ""] {
+            try metadata.add("authorization", "Bearer \(token)")
+        }
         do throws(Status) {
             let reply = try await caller.client.unary(
                 "/\(call)",
                 message,
+                metadata: metadata,
                 timeoutMilliseconds: 20_000,
             )
             if let json = try? method?.answer(reply.message) {

@@ -14,8 +14,11 @@ final class Caller: Sendable {
     private static let keys = Mutex(0)
 
     let client: RPCClient
+    /// The token that goes with every call, or nil.
+    private let token: String?
 
-    init(_ server: ServerProcess) async throws {
+    init(_ server: ServerProcess, token: String? = nil) async throws {
+        self.token = token
         client = try await RPCClient.connect(
             host: "127.0.0.1",
             port: server.grpcPort,
@@ -39,6 +42,8 @@ final class Caller: Sendable {
         timeoutMs: Int64 = 20_000,
     ) async throws -> [UInt8] {
         let message: [UInt8] = try request.serializedBytes()
+        var metadata = metadata
+        if let token { try metadata.add("authorization", "Bearer \(token)") }
         return
             try await client.unary(
                 path,

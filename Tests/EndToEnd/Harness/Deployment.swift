@@ -10,18 +10,21 @@ struct HarnessFailure: Error, CustomStringConvertible {
     let description: String
 }
 
-/// The program under test, which lies beside the tests.
+/// The programs under test, which lie beside the tests.
 enum Binary {
-    static let path: String = {
+    static let path = path(of: "holdfast")
+
+    /// Where one of them lies.
+    static func path(of name: String) -> String {
         var folder = URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0])
             .resolvingSymlinksInPath()
         while folder.path != "/" {
             folder.deleteLastPathComponent()
-            let candidate = folder.appendingPathComponent("holdfast").path
+            let candidate = folder.appendingPathComponent(name).path
             if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
         }
-        return "holdfast"
-    }()
+        return name
+    }
 
     /// The folder of the project, where the protocols and the cases are.
     static let project = URL(fileURLWithPath: #filePath)

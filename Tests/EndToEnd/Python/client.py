@@ -1,7 +1,8 @@
 # A foreign client: runs the cases of a JSON file against a server through grpcio, and prints for each
 # step what it found. It shares nothing with our own client but the file and the .proto files.
 #
-# usage: client.py PROTOCOLS HOST:PORT CASES RUN
+# usage: client.py PROTOCOLS HOST:PORT CASES RUN [TOKENS]
+# TOKENS is a JSON object: by the name that a step has under "as", "" for steps without.
 # Prints one JSON object: {"steps": N, "problems": ["case, step: what is wrong", ...]}
 import json
 import os
@@ -77,7 +78,8 @@ def open_channel(address):
 
 
 class Runner:
-    def __init__(self, pool, address, names):
+    def __init__(self, pool, address, names, tokens):
+        self.tokens = tokens
         self.channel = open_channel(address)
         self.names = names
         self.pool = pool
@@ -124,6 +126,9 @@ class Runner:
         call = self.channel.unary_unary("/" + step["call"])
         code, reason, fields, answer = "OK", None, [], {}
         metadata = [tuple(pair) for pair in step.get("metadata", [])]
+        token = self.tokens.get(step.get("as", ""))
+        if token:
+            metadata.append(("authorization", f"Bearer {token}"))
         try:
             reply = call(data, timeout=20, metadata=metadata)
             message = self.message(descriptor.output_type.full_name).FromString(reply)
@@ -150,8 +155,9 @@ class Runner:
 
 def main():
     protocols, address, cases, run = sys.argv[1:5]
+    tokens = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
     with tempfile.TemporaryDirectory() as out, open(cases, encoding="utf-8") as file:
-        runner = Runner(load_protocols(protocols, out), address, {"run": run})
+        runner = Runner(load_protocols(protocols, out), address, {"run": run}, tokens)
         for case in json.load(file):
             for step in case["steps"]:
                 runner.run(case["name"], step)
