@@ -36,7 +36,6 @@ package final class HealthService: Sendable {
     private static let watchersMax = 256
 
     /// When a watcher that does not read is looked at again, in milliseconds.
-    private static let slowPeerMilliseconds: Int64 = 100
 
     private let state = Mutex(State())
 
@@ -87,9 +86,9 @@ package final class HealthService: Sendable {
             method: "Watch",
             messageBytesMax: Self.requestBytesMax,
             priority: .exempt,
-        ) { requests, replies, call async throws(Status) in
+        ) { requests, replies, _ async throws(Status) in
             guard let message = try await requests.next() else { return }
-            try await self.watch(try Self.service(in: message.bytes), replies, call.loop)
+            try await self.watch(try Self.service(in: message.bytes), replies)
         }
     }
 
@@ -106,7 +105,6 @@ package final class HealthService: Sendable {
     private func watch(
         _ service: String,
         _ replies: MessageWriter,
-        _ loop: Loop,
     ) async throws(Status) {
         let (marks, mark) = AsyncStream.makeStream(
             of: Void.self,
@@ -120,14 +118,10 @@ package final class HealthService: Sendable {
         for await _ in marks {
             let (status, isStopped) = state.withLock { ($0.status(of: service), $0.isStopped) }
             if status != told {
-                if replies.waitingByteCount > 0 {
-                    // What the peer has not read yet is old already: add nothing to it.
-                    let later = NIODeadline.now() + .milliseconds(Self.slowPeerMilliseconds)
-                    loop.timers.schedule(at: later) { mark.yield() }
-                    continue
-                }
                 try await replies.send(try Self.response(status))
                 told = status
+                // What the peer has not read yet is old already: add nothing to it.
+                try await replies.drained()
             }
             if isStopped { throw Status(.unavailable, "the server is shutting down") }
         }
