@@ -4,7 +4,9 @@ import Testing
 
 @testable import RPC
 
-/// Which request a case is built around. Both have to be treated alike by HTTP/2, but one runs a
+/// Which request a case is built around.
+///
+/// Both have to be treated alike by HTTP/2, but one runs a
 /// handler when it is complete, and the other has its answer as soon as its headers are there.
 enum RequestKind: CaseIterable, Sendable {
     case call

@@ -235,7 +235,7 @@ struct Flood: Sendable, CustomTestStringConvertible {
         let seconds = Int((ContinuousClock.now - start).components.seconds) + 1
         #expect(log.goAway?.code == Code.calm)
         if let debug = flood.debug { #expect(log.goAway?.debug == debug) }
-        #expect(witness.all.contains("limit \(flood.limit)"))
+        #expect(witness.all.contains("limit \(flood.limit.rawValue)"))
         // Half as much again for what is on its way when the verdict falls.
         #expect(sent >= min(flood.burst / 2, 100))
         #expect(sent <= (flood.burst + flood.perSecond * seconds) * 3 / 2 + 16)

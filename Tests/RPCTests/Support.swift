@@ -133,7 +133,6 @@ func makeServer(
             var events = RPCServerEvents()
             events.connectionOpened = { witness.note("connection opened") }
             events.connectionClosed = { witness.note("connection closed") }
-            events.limitHit = { witness.note("limit \($0)") }
             events.callStarted = { witness.note("start \($0)") }
             events.callEnded = { method, code, _ in witness.note("end \(method) \(code.name)") }
             events.limitHit = { witness.note("limit \($0.rawValue)") }

@@ -73,11 +73,11 @@ extension ServerConnection {
     /// Bytes of a request that has its answer: dropped, and a few of them only.
     func receivedLate(stream id: Int32, count: Int) {
         session?.consume(stream: id, count: count)
-        guard let stream = streams[id], !stream.hasEnded else { return }
+        guard let stream = streams[id], stream.lateTimer != nil else { return }
         let countMax = owner.configuration.session.lateBodyBytesMax
         let wasOver = stream.lateBytes > countMax
         stream.lateBytes += count
-        if stream.lateTimer != nil, !wasOver, stream.lateBytes > countMax { stopListening(id) }
+        if !wasOver, stream.lateBytes > countMax { stopListening(id) }
     }
 
     private func stopListening(_ id: Int32) {

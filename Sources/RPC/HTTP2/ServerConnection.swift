@@ -39,14 +39,14 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     var identity: PeerIdentity?
     /// The time of the last read or look: one question to the clock serves all that it brought.
     var now = NIODeadline.now()
+    var frames: FrameGuard
+    var scanner = FrameScanner()
     /// Bytes of messages that were received and not taken, over all streams.
     var unreadCount = 0
     /// Bytes of replies that the session has not taken yet, over all streams.
     var unsentCount = 0
     /// What time has to do with this connection.
     var watch = ConnectionWatch()
-    var frames: FrameGuard
-    var scanner = FrameScanner()
     private var drainState = Drain.open
     private var drainTimer: TimerToken?
     private var headerOverruns = 0

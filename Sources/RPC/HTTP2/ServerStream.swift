@@ -44,6 +44,10 @@ final class ServerStream {
     var messageStartedAt: NIODeadline?
     /// The peer has ended its side.
     var hasEnded = false
+    /// Bytes of the request that came after the answer.
+    var lateBytes = 0
+    /// Ends the wait for the rest of a request that has its answer.
+    var lateTimer: TimerToken?
     var reader: Reader?
 
     // What goes out.
