@@ -10,6 +10,14 @@ func withinDeadline<Value>(
     _ body: () async throws(Status) -> Value,
 ) async throws(Status) -> Value {
     guard let deadline = call.deadline else { return try await body() }
+    return try await within(deadline, body)
+}
+
+/// Runs a piece of work with a deadline of its own; does not begin when that has passed.
+func within<Value>(
+    _ deadline: NIODeadline,
+    _ body: () async throws(Status) -> Value,
+) async throws(Status) -> Value {
     let budget = Deadline(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
     if budget.hasPassed {
         throw Status(.deadlineExceeded, "the time for the call was over")

@@ -2,7 +2,9 @@
 
 internal import Base
 internal import Domain
+internal import Loop
 package import Messages
+internal import NIOCore
 internal import Promising
 package import RPC
 
@@ -13,12 +15,7 @@ extension InventoryService {
     ) async throws(Status) -> Holdfast_V1_GetAvailabilityResponse {
         var validator = Validator()
         validator.optionalName(request.channel, "channel")
-        if validator.lineCount(request.items.count, "items") {
-            for (index, item) in request.items.enumerated() {
-                validator.name(item.sku, "items[\(index)].sku")
-                validator.optionalName(item.node, "items[\(index)].node")
-            }
-        }
+        validator.items(request.items)
         let moment = request.hasBy ? validator.instant(request.by, "by") : nil
         try validator.check()
         let channel = try limit.channel(named: request.channel, "channel")
@@ -35,6 +32,49 @@ extension InventoryService {
                 Holdfast_V1_Availability(sku: item.sku, nodes, channel, limit)
             }
         return answer
+    }
+
+    /// Sends what may be promised of the items, then what changes, until the caller has gone.
+    func watchAvailability(
+        _ request: Holdfast_V1_WatchAvailabilityRequest,
+        _ limit: ChannelLimit,
+        _ feed: AvailabilityFeed<Ledger>,
+        _ replies: MessageWriter,
+        _ call: ServerCall,
+    ) async throws(Status) {
+        var validator = Validator()
+        validator.optionalName(request.channel, "channel")
+        validator.items(request.items)
+        try validator.check()
+        let channel = try limit.channel(named: request.channel, "channel")
+        let watch = feed.watch(request.items.map { PositionKey(sku: $0.sku, node: $0.node) })
+        defer { feed.leave(watch) }
+        let bound = NIOLoopBound(watch, eventLoop: call.loop.eventLoop)
+        let eventLoop = call.loop.eventLoop
+        while !call.isCancelled {
+            let changes = await withTaskCancellationHandler {
+                await bound.value.next()
+            } onCancel: {
+                eventLoop.execute { bound.value.wake() }
+            }
+            if let failure = watch.failure { throw Status(failure) }
+            if changes.isEmpty { continue }
+            var response = Holdfast_V1_WatchAvailabilityResponse()
+            response.items = changes.map { change in
+                var item = Holdfast_V1_WatchedAvailability()
+                item.index = Int32(change.index)
+                item.availability = Holdfast_V1_Availability(
+                    sku: request.items[change.index].sku,
+                    change.nodes,
+                    channel,
+                    limit,
+                )
+                return item
+            }
+            try await replies.send(try encode(response))
+            // The next figures are made when these are out: a slow reader gets the latest.
+            try await replies.drained()
+        }
     }
 
     package func listPositions(
@@ -138,6 +178,17 @@ extension InventoryService {
             let step = reader.number().flatMap({ Int32(exactly: $0) }), reader.isAtEnd
         else { throw PageToken.refusal("is no page token of ours") }
         return LedgerCursor(version: version, step: step)
+    }
+}
+
+extension Validator {
+    /// The items of a question for what may be promised.
+    fileprivate mutating func items(_ items: [Holdfast_V1_AvailabilityItem]) {
+        guard lineCount(items.count, "items") else { return }
+        for (index, item) in items.enumerated() {
+            name(item.sku, "items[\(index)].sku")
+            optionalName(item.node, "items[\(index)].node")
+        }
     }
 }
 

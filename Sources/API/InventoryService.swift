@@ -62,6 +62,20 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
         add("GetAvailability") { me, request, call async throws(Status) in
             try await me.getAvailability(request, call.limit)
         }
+        let feed = NIOLoopBound(
+            AvailabilityFeed(ledger: stock.ledger, loop: loop),
+            eventLoop: loop.eventLoop,
+        )
+        registry.serverStream(
+            service: Self.name,
+            method: "WatchAvailability",
+            priority: .low,
+        ) { requests, replies, call async throws(Status) in
+            guard let message = try await requests.next() else { return }
+            let request = try decode(Holdfast_V1_WatchAvailabilityRequest.self, message.bytes)
+            let limit = CallContext(call, newRequestID: newRequestID).limit
+            try await bound.value.watchAvailability(request, limit, feed.value, replies, call)
+        }
         add("ListPositions") { me, request, _ async throws(Status) in
             try await me.listPositions(request)
         }

@@ -30,7 +30,11 @@ package struct ReservationService<
         newRequestID: @escaping RequestIDs,
     ) {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        registry.unary(service: Self.name, method: "Reserve") {
+        registry.unary(
+            service: Self.name,
+            method: "Reserve",
+            priority: MethodPriority.of("/\(Self.name)/Reserve"),
+        ) {
             bytes,
             call async throws(Status) -> [UInt8] in
             let request = try decode(Holdfast_V1_ReserveRequest.self, bytes)
@@ -39,6 +43,18 @@ package struct ReservationService<
                 try encode(
                     try await bound.value.reserve(request, context) { call.isCancelled }
                 )
+            }
+        }
+        registry.bidirectional(service: Self.name, method: "ReserveStream") {
+            requests,
+            replies,
+            call async throws(Status) in
+            let context = CallContext(call, newRequestID: newRequestID)
+            try await CartStream.serve(requests, replies, call, context) {
+                cart,
+                context,
+                isOver async throws(Status) in
+                try await bound.value.reserve(cart, context, isOver: isOver)
             }
         }
         func add<Request: SwiftProtobuf.Message>(

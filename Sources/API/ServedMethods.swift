@@ -8,12 +8,16 @@ package enum ServedMethods {
             "holdfast.v1.InventoryService",
             [
                 "Receive", "Adjust", "MoveState", "Transfer", "ReceiveTransfer", "SetSafetyStock",
-                "SetIncoming", "GetAvailability", "ListPositions", "ListLedger",
+                "SetIncoming", "GetAvailability", "WatchAvailability", "ListPositions",
+                "ListLedger",
             ]
         )
         + paths(
             "holdfast.v1.ReservationService",
-            ["Reserve", "GetReservation", "Extend", "Confirm", "Release", "Change", "Transfer"]
+            [
+                "Reserve", "ReserveStream", "GetReservation", "Extend", "Confirm", "Release",
+                "Change", "Transfer",
+            ]
         )
         + paths(
             "holdfast.v1.OrderService",

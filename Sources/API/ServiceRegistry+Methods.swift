@@ -27,7 +27,11 @@ extension ServiceRegistry {
         _ body:
             @escaping @Sendable (Service, Request, CallContext) async throws(Status) -> Reply,
     ) {
-        unary(service: service, method: method) { bytes, call async throws(Status) -> [UInt8] in
+        unary(
+            service: service,
+            method: method,
+            priority: MethodPriority.of("/\(service)/\(method)"),
+        ) { bytes, call async throws(Status) -> [UInt8] in
             let request = try decode(Request.self, bytes)
             let context = CallContext(call, newRequestID: newRequestID)
             return try await withinDeadline(of: call) { () async throws(Status) in

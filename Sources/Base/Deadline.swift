@@ -2,10 +2,6 @@
 // wherever work is handed on: to the gate, to a batch, to Postgres. What nobody waits for any more is
 // not begun.
 
-#if canImport(Glibc)
-private import Glibc
-#endif
-
 /// A moment of the monotonic clock, after which nobody waits for the answer.
 package struct Deadline: Hashable, Comparable, Sendable {
     /// Nanoseconds of the monotonic clock: the same that NIO counts.
@@ -19,11 +15,7 @@ package struct Deadline: Hashable, Comparable, Sendable {
     package static let never = Deadline(nanoseconds: .max)
 
     /// This moment.
-    package static var now: Deadline {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Deadline(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    package static var now: Deadline { Deadline(nanoseconds: monotonicNanoseconds()) }
 
     /// The deadline of the call that the current task works for.
     ///

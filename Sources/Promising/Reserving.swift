@@ -71,12 +71,8 @@ package struct Reserving<
         case .refused(let refusal): return .refused(refusal)
         }
 
-        var admission = Admission(
-            key: request.key,
-            lines: lines,
-            channel: request.channel,
-            deadline: deadline,
-        )
+        var admission = Admission(key: request.key, lines: lines, channel: request.channel)
+        admission.deadline = deadline
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
             let admitted: AdmissionAnswer
@@ -120,12 +116,7 @@ package struct Reserving<
 
             case .admitted(let epoch, let isShared):
                 if isOver() {
-                    if !isShared {
-                        gate.post(
-                            Settlement(epoch: epoch, rows: []),
-                            ending: [(request.key, .dropped)],
-                        )
-                    }
+                    if !isShared { giveBack(request.key, epoch) }
                     throw .deadlineExceeded
                 }
                 if let outcome = try await commit(request, demand, lines, epoch, isShared) {
@@ -154,6 +145,11 @@ package struct Reserving<
     }
 
     // MARK: Steps
+
+    /// Ends a pending hold that nobody will commit.
+    private func giveBack(_ key: ID, _ epoch: Int64) {
+        gate.post(Settlement(epoch: epoch, rows: []), ending: [(key, .dropped)])
+    }
 
     private enum Positions {
         case found([(position: PositionID, quantity: Int64)])

@@ -17,6 +17,32 @@ package struct SessionLimits: Hashable, Sendable {
     /// RST_STREAM frames that the peer may send at once, and how many more each second.
     package var resetBurst: UInt64 = 200
     package var resetsPerSecond: UInt64 = 50
+    /// RST_STREAM frames of ours that the peer may provoke at once, and how many more each second.
+    package var provokedResetBurst = 100
+    package var provokedResetsPerSecond = 33
+    /// Streams above `streamsMax` that are refused one by one, at once and each second; then the
+    /// connection ends.
+    package var refusedStreamBurst = 1_000
+    package var refusedStreamsPerSecond = 100
+    /// Streams that we have reset and that the peer may not know of yet, for each connection.
+    package var resetStreamsKeptMax = 256
+    /// The least time between two PING frames of the peer while we send nothing, in milliseconds.
+    package var pingIntervalMilliseconds: Int64 = 10_000
+    /// PING frames before their time that are forgiven, until we send something.
+    package var pingStrikesMax = 2
+    /// SETTINGS frames at once, and the time until one more, in milliseconds: 8 in 10 seconds.
+    package var settingsBurst = 8
+    package var settingsIntervalMilliseconds: Int64 = 1_250
+    /// PRIORITY frames at once and each second, and as many each of WINDOW_UPDATE, of DATA that is
+    /// empty and of frames without a meaning.
+    package var frameBurst = 10_000
+    package var framesPerSecond = 1_000
+    /// WINDOW_UPDATE frames that are free for each DATA frame that we send.
+    package var windowUpdatesPerDataSent: Int64 = 2
+    /// Bytes of a request that may come after its answer; then its stream is reset.
+    package var lateBodyBytesMax = 16_384
+    /// How long the rest of a request may take after its answer, in milliseconds.
+    package var lateBodyMilliseconds: Int64 = 1_000
     /// Acknowledgements that wait because the peer does not read.
     package var acknowledgementsQueuedMax = 1_000
     /// Entries of one SETTINGS frame.

@@ -10,7 +10,7 @@ package struct RPCServerEvents {
     package var callStarted: ((_ method: String) -> Void)?
     /// A call has been answered, reset or lost, after so many microseconds.
     package var callEnded: ((_ method: String, _ code: StatusCode, _ microseconds: Int64) -> Void)?
-    /// A limit has bitten.
+    /// A peer, or all of them, ran into a limit.
     package var limitHit: ((RPCLimit) -> Void)?
 
     package init() {}

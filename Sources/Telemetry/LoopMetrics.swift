@@ -14,10 +14,13 @@ package final class LoopMetrics: Sendable {
     private let methods: [String: MethodCounts]
     private let unknown = MethodCounts()
     private let cells: [Metric: Cell]
+    private let limits: [(name: String, hits: Cell)]
 
     /// - Parameter methods: the paths that are served, `/package.Service/Method`; every other is
     ///   counted as `unknown`, so that a caller cannot make series.
-    package init(methods: [String]) {
+    /// - Parameter limits: the names of the limits that are counted, each at its number.
+    package init(methods: [String], limits: [String] = []) {
+        self.limits = limits.map { ($0, Cell()) }
         self.methods = Dictionary(
             methods.map { ($0, MethodCounts()) },
             uniquingKeysWith: { first, _ in first },
@@ -47,6 +50,14 @@ package final class LoopMetrics: Sendable {
         counts.durations.observe(microseconds)
     }
 
+    /// Counts that somebody ran into a limit.
+    ///
+    /// - Parameter limit: its number in the list of names.
+    package func limitHit(_ limit: Int) {
+        invariant(limits.indices.contains(limit), "no limit has the number \(limit)")
+        limits[limit].hits.add(1)
+    }
+
     /// Adds to a figure that has no labels.
     package func add(_ metric: Metric, _ amount: Int64) {
         cell(metric).add(amount)
@@ -67,6 +78,8 @@ package final class LoopMetrics: Sendable {
         page.add(.rpcConnections, value(.rpcConnections))
         page.add(.rpcCallsInFlight, value(.rpcCallsInFlight))
         page.add(.tlsHandshakeFailures, value(.tlsHandshakeFailures))
+        // All of them from the start, so that an alert sees the first hit.
+        for limit in limits { page.add(.rpcLimitHits, limit.hits.value, labels: [limit.name]) }
         for (method, counts) in methods { write(method, counts, &page) }
         write("unknown", unknown, &page)
     }

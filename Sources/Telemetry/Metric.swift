@@ -17,6 +17,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case method
     /// The name of a code of gRPC, such as `OK`.
     case code
+    /// The name of a limit, such as `resets`.
+    case limit
     /// The version of this program.
     case version
     /// How something ended: `done` or `failed`.
@@ -29,6 +31,7 @@ package enum Metric: String, CaseIterable, Sendable {
     case rpcCallDuration = "holdfast_rpc_call_duration_seconds"
     case rpcConnections = "holdfast_rpc_connections"
     case rpcCallsInFlight = "holdfast_rpc_calls_in_flight"
+    case rpcLimitHits = "holdfast_rpc_limit_hits_total"
 
     case gateScriptCalls = "holdfast_gate_script_calls_total"
     case gateAdmitted = "holdfast_gate_admitted_total"
@@ -79,6 +82,7 @@ package enum Metric: String, CaseIterable, Sendable {
         switch self {
         case .rpcCalls: [.method, .code]
         case .rpcCallDuration: [.method]
+        case .rpcLimitHits: [.limit]
         case .buildInfo: [.version]
         case .accessReloads, .tlsReloads: [.outcome]
         default: []
@@ -104,6 +108,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: "Seconds from a call's headers to its last byte handed over."
         case .rpcConnections: "Connections that are open."
         case .rpcCallsInFlight: "Calls that are not answered yet."
+        case .rpcLimitHits: "Times that a peer, or all of them, ran into a limit, by its name."
         case .gateScriptCalls: "Script calls to Redis; each carries a turn's requests."
         case .gateAdmitted: "Reservations that the gate admitted."
         case .gateRefused: "Reservations that the gate refused."

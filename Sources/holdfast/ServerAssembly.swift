@@ -40,7 +40,9 @@ struct ServerAssembly {
             )
             var parts: [BoundParts] = []
             for loop in loops { parts.append(await loopParts(configuration, shared, loop)) }
-            let metrics = loops.map { _ in LoopMetrics(methods: ServedMethods.paths) }
+            let metrics = loops.map { _ in
+                LoopMetrics(methods: ServedMethods.paths, limits: LoopMetrics.limits)
+            }
             let rpc = rpcServer(configuration, parts, metrics, tls, logger)
             let port = try await rpc.start()
             let accessWatch = access.map { AccessWatch($0, parts, logger) }

@@ -150,11 +150,17 @@ import Testing
                 [.tlsCertificate: "a.pem", .tlsKey: "a.key", .tlsClientRequired: "true"],
                 "tls.client.required needs"
             ),
-            ([.grpcHost: "0.0.0.0"], "grpc.plaintext.anywhere"),
-            ([.grpcHost: "::"], "grpc.plaintext.anywhere"),
-            ([.grpcHost: "192.168.0.7"], "grpc.plaintext.anywhere"),
-            ([.grpcHost: "127.0.0.1.example.org"], "grpc.plaintext.anywhere"),
-            ([.grpcHost: "::ffff:10.0.0.1"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "0.0.0.0", .accessOpenAnywhere: "true"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "::", .accessOpenAnywhere: "true"], "grpc.plaintext.anywhere"),
+            ([.grpcHost: "192.168.0.7", .accessOpenAnywhere: "true"], "grpc.plaintext.anywhere"),
+            (
+                [.grpcHost: "127.0.0.1.example.org", .accessOpenAnywhere: "true"],
+                "grpc.plaintext.anywhere"
+            ),
+            (
+                [.grpcHost: "::ffff:10.0.0.1", .accessOpenAnywhere: "true"],
+                "grpc.plaintext.anywhere"
+            ),
         ] as [([ConfigurationKey: String], String)]
     )
     func `settings that contradict each other are refused`(
@@ -179,9 +185,11 @@ import Testing
         var flags = Self.required
         flags[.grpcHost] = "0.0.0.0"
         flags[.grpcPlaintextAnywhere] = "true"
+        flags[.accessOpenAnywhere] = "true"
         let open = try ServeConfiguration(try await settings(flags: flags))
         #expect(open.isPlaintextForOthers)
         flags[.grpcPlaintextAnywhere] = nil
+        flags[.accessOpenAnywhere] = nil
         flags[.tlsCertificate] = "a.pem"
         flags[.tlsKey] = "a.key"
         flags[.tlsClientCA] = "ca.pem"

@@ -177,3 +177,12 @@ func failure(_ call: () async throws(Status) -> UnaryAnswer) async -> Status? {
         return error
     }
 }
+
+/// Something that one task tells another once.
+final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
+
+    var isSet: Bool { state.load(ordering: .acquiring) }
+
+    func set() { state.store(true, ordering: .releasing) }
+}

@@ -52,6 +52,16 @@ import Testing
         #expect(calls.map(\.value) == [3])
     }
 
+    @Test func `a limit is counted by its name, and shown before it bites`() throws {
+        let metrics = LoopMetrics(methods: [], limits: ["pings", "resets"])
+        let name = "holdfast_rpc_limit_hits_total"
+        #expect(try page(metrics).value(name, ["limit": "resets"]) == 0)
+        metrics.limitHit(1)
+        metrics.limitHit(1)
+        #expect(try page(metrics).value(name, ["limit": "resets"]) == 2)
+        #expect(try page(metrics).value(name, ["limit": "pings"]) == 0)
+    }
+
     @Test func `two loops add up`() throws {
         let first = LoopMetrics(methods: [reserve])
         let second = LoopMetrics(methods: [reserve])

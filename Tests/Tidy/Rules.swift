@@ -50,6 +50,7 @@ extension Rule {
         "Sources/Base/Clock.swift", "Tests/TestServers",
         // Peers and probes that speak to C themselves.
         "Tests/RPCTests/RawPeer.swift", "Tests/RPCTests/TimersTests.swift",
+        "Tests/RPCTests/FramePeer.swift",
         "Tests/RedisTests/ReplyParserTests.swift",
     ]
 

@@ -39,6 +39,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     var identity: PeerIdentity?
     /// The time of the last read or look: one question to the clock serves all that it brought.
     var now = NIODeadline.now()
+    var frames: FrameGuard
+    var scanner = FrameScanner()
     /// Bytes of messages that were received and not taken, over all streams.
     var unreadCount = 0
     /// Bytes of replies that the session has not taken yet, over all streams.
@@ -51,6 +53,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
 
     init(owner: ServerLoop) {
         self.owner = owner
+        frames = FrameGuard(owner.configuration.session)
         wire = Wire(loop: owner.loop)
     }
 
@@ -76,7 +79,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         now = .now()
         watch.read(at: now)
-        wire.receive(unwrapInboundIn(data))
+        receive(unwrapInboundIn(data))
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -91,12 +94,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let error = wire.brokenBy {
-            owner.logger.info(
-                "connection broken",
-                metadata: ["peer": "\(peer)", "error": "\(error)"]
-            )
-        }
+        if let end = wire.brokenBy { report(end) }
         if let drainTimer { timers.cancel(drainTimer) }
         drainTimer = nil
         for stream in streams.values { abandon(stream) }
@@ -205,7 +203,7 @@ extension ServerConnection: SessionEvents {
         guard let session else { return }
         session.consumeConnection(count: bytes.count)
         guard let stream = find(id), stream.takesData else {
-            session.consume(stream: id, count: bytes.count)
+            receivedLate(stream: id, count: bytes.count)
             return
         }
         unsafe take(bytes, stream)
@@ -228,14 +226,15 @@ extension ServerConnection: SessionEvents {
 
     func headersSentLast(stream id: Int32) {
         guard let stream = find(id), !stream.hasEnded else { return }
-        // The answer is out before the request is in: the rest is of no use to anyone.
-        session?.reset(stream: id, code: NGHTTP2_NO_ERROR)
+        awaitEnd(stream)
     }
 
     func streamClosed(stream id: Int32, errorCode: UInt32) {
+        frames.closed(stream: id)
         guard let stream = find(id) else { return }
         streams[id] = nil
         latest = nil
+        if let timer = stream.lateTimer { timers.cancel(timer) }
         abandon(stream)
         watch.called(at: now)
     }
@@ -249,4 +248,14 @@ extension ServerConnection: SessionEvents {
     }
 
     func goAwayReceived(lastStream: Int32, errorCode: UInt32) {}
+
+    func invalidFrameReceived(_ header: FrameHeader, _ error: SessionError) {
+        countRefusal(header, error)
+    }
+
+    func frameSent(_ header: FrameHeader) { frames.sent(header) }
+
+    func resetSent(stream: Int32, errorCode: UInt32) { judgeReset(stream, errorCode) }
+
+    func goAwaySent(lastStream: Int32) { frames.sentGoAway(lastStream: lastStream) }
 }

@@ -44,6 +44,10 @@ final class ServerStream {
     var messageStartedAt: NIODeadline?
     /// The peer has ended its side.
     var hasEnded = false
+    /// Bytes of the request that came after the answer.
+    var lateBytes = 0
+    /// Ends the wait for the rest of a request that has its answer.
+    var lateTimer: TimerToken?
     var reader: Reader?
 
     // What goes out.
@@ -56,6 +60,10 @@ final class ServerStream {
     var isDeferred = false
     /// Who waits until no more than so many bytes wait.
     private var writers: [(bytesMax: Int, writer: Writer)] = []
+    /// Bytes of the request that came after the answer.
+    var lateBytes = 0
+    /// Ends the wait for the rest of a request that has its answer.
+    var lateTimer: TimerToken?
     /// The trailers, if they are more than the code of a good end.
     var trailers: HeaderBlock?
 

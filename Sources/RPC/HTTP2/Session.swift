@@ -46,6 +46,22 @@ protocol SessionEvents: AnyObject {
     func pingAcknowledged()
     /// The peer takes no stream above `lastStream` any more.
     func goAwayReceived(lastStream: Int32, errorCode: UInt32)
+    /// A frame was refused: its stream has been reset, or the session ends.
+    func invalidFrameReceived(_ header: FrameHeader, _ error: SessionError)
+    /// A frame other than the next two is on its way.
+    func frameSent(_ header: FrameHeader)
+    /// RST_STREAM is on its way.
+    func resetSent(stream: Int32, errorCode: UInt32)
+    /// GOAWAY is on its way.
+    func goAwaySent(lastStream: Int32)
+}
+
+/// Only a server keeps an account of what it sends.
+extension SessionEvents {
+    func invalidFrameReceived(_ header: FrameHeader, _ error: SessionError) {}
+    func frameSent(_ header: FrameHeader) {}
+    func resetSent(stream: Int32, errorCode: UInt32) {}
+    func goAwaySent(lastStream: Int32) {}
 }
 
 /// One HTTP/2 session; confined to the loop of its connection.
@@ -60,6 +76,10 @@ final class Session {
     let role: Role
     private let handle: OpaquePointer
     private unowned let events: any SessionEvents
+    /// What `end` says, once it was called.
+    private var endCode: UInt32?
+    /// The peer has been told the end: nothing comes after it.
+    private var hasSentEnd = false
 
     init(role: Role, limits: SessionLimits, events: any SessionEvents) {
         self.role = role
@@ -89,6 +109,7 @@ final class Session {
 
     /// The next bytes for the peer, valid until the next call; nil when there are none.
     func nextOutput() throws(SessionError) -> LentBytes? {
+        if hasSentEnd { return nil }
         var start: UnsafePointer<UInt8>?
         let count = unsafe nghttp2_session_mem_send(handle, &start)
         if count < 0 { throw SessionError(code: Int32(count)) }
@@ -194,6 +215,23 @@ final class Session {
         )
     }
 
+    /// Ends the session, whatever state it is in: GOAWAY with a word for whoever debugs the peer.
+    ///
+    /// Does nothing if it is ending already.
+    func end(_ end: ConnectionEnd) {
+        endCode = end.code.rawValue
+        let last = unsafe nghttp2_session_get_last_proc_stream_id(handle)
+        let code = unsafe nghttp2_submit_goaway(
+            handle,
+            UInt8(NGHTTP2_FLAG_NONE.rawValue),
+            last,
+            end.code.rawValue,
+            end.debug.utf8Start,
+            end.debug.utf8CodeUnitCount,
+        )
+        check(code, "submit GOAWAY")
+    }
+
     /// Ends the session: GOAWAY with `code`, after which nothing is alive.
     func terminate(code: nghttp2_error_code) {
         check(unsafe nghttp2_session_terminate_session(handle, code.rawValue), "terminate")
@@ -294,11 +332,22 @@ final class Session {
 
     /// A frame is on its way.
     func frameSent(_ frame: UnsafePointer<nghttp2_frame>) {
-        let header = unsafe frame.pointee.hd
-        guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue,
-            header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-        else { return }
-        events.headersSentLast(stream: header.stream_id)
+        let header = unsafe FrameHeader(frame.pointee.hd)
+        switch header.type {
+        case FrameType.resetStream:
+            unsafe events.resetSent(
+                stream: header.stream,
+                errorCode: frame.pointee.rst_stream.error_code,
+            )
+        case FrameType.goAway:
+            if unsafe frame.pointee.goaway.error_code == endCode { hasSentEnd = true }
+            unsafe events.goAwaySent(lastStream: frame.pointee.goaway.last_stream_id)
+        default:
+            events.frameSent(header)
+            if header.type == FrameType.headers, header.endsStream {
+                events.headersSentLast(stream: header.stream)
+            }
+        }
     }
 
     /// A frame cannot be sent, such as a header block that is too large: its stream has no answer.
@@ -356,5 +405,16 @@ final class Session {
     func header(stream: Int32, name: LentBytes, value: LentBytes) -> Int32 {
         if unsafe events.headerReceived(stream: stream, name: name, value: value) { return 0 }
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+}
+
+extension FrameHeader {
+    init(_ header: nghttp2_frame_hd) {
+        self.init(
+            length: header.length,
+            type: header.type,
+            flags: header.flags,
+            stream: header.stream_id,
+        )
     }
 }

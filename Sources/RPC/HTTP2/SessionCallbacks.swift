@@ -41,10 +41,11 @@ private func apply(_ limits: SessionLimits, to options: OpaquePointer) {
     unsafe nghttp2_option_set_max_outbound_ack(options, limits.acknowledgementsQueuedMax)
     unsafe nghttp2_option_set_max_settings(options, limits.settingsEntriesMax)
     unsafe nghttp2_option_set_max_continuations(options, limits.continuationsMax)
+    // `FrameGuard` counts first, and apart from resets those that do no harm; this is the backstop.
     unsafe nghttp2_option_set_stream_reset_rate_limit(
         options,
-        limits.resetBurst,
-        limits.resetsPerSecond,
+        2 * (limits.resetBurst + UInt64(limits.frameBurst)),
+        2 * (limits.resetsPerSecond + UInt64(limits.framesPerSecond)),
     )
 }
 
@@ -85,6 +86,17 @@ private func setFrameCallbacks(_ callbacks: OpaquePointer) {
         return unsafe recovering(session) {
             unsafe $0.frameReceived(frame)
             return 0
+        }
+    }
+    unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) {
+        _,
+        frame,
+        code,
+        session in
+        guard let frame = unsafe frame else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+        let header = unsafe FrameHeader(frame.pointee.hd)
+        return unsafe recovering(session) {
+            $0.forward { $0.invalidFrameReceived(header, SessionError(code: code)) }
         }
     }
     unsafe nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) {

@@ -19,14 +19,14 @@ final class Wire {
     private var context: ChannelHandlerContext?
     private var output = ByteBuffer()
     private var isFlushScheduled = false
-    private var failure: SessionError?
+    private var failure: ConnectionEnd?
 
     init(loop: Loop) {
         self.loop = loop
     }
 
-    /// Why the session ended, if it broke.
-    var brokenBy: SessionError? { failure }
+    /// Why the connection was ended, if the peer is to blame.
+    var brokenBy: ConnectionEnd? { failure }
 
     /// Starts the session on a channel that has just become active.
     func open(_ context: ChannelHandlerContext, _ session: Session) {
@@ -49,8 +49,16 @@ final class Wire {
         do throws(SessionError) {
             try feed(buffer, to: session)
         } catch {
-            failure = error
+            end(error.end)
         }
+        scheduleFlush()
+    }
+
+    /// Tells the peer why, reads nothing more and closes the channel when this turn ends.
+    func end(_ end: ConnectionEnd) {
+        guard let session, failure == nil else { return }
+        failure = end
+        session.end(end)
         scheduleFlush()
     }
 
@@ -85,7 +93,7 @@ final class Wire {
                 context.writeAndFlush(NIOAny(output), promise: nil)
             }
         } catch {
-            failure = error
+            if failure == nil { failure = error.end }
         }
         if let session, failure != nil || !session.isAlive { close() }
     }

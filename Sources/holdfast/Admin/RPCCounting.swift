@@ -5,7 +5,7 @@ internal import RPC
 internal import Telemetry
 
 extension RPCServerEvents {
-    /// Counts the connections and calls of one loop.
+    /// Counts the connections, the calls and the limits hit of one loop.
     init(counting metrics: LoopMetrics) {
         self.init()
         connectionOpened = { metrics.connectionOpened() }
@@ -15,7 +15,13 @@ extension RPCServerEvents {
         callEnded = { method, code, microseconds in
             metrics.callEnded(method, code: code.rawValue, microseconds: microseconds)
         }
+        limitHit = { metrics.limitHit($0.number) }
     }
+}
+
+extension LoopMetrics {
+    /// The names of all limits of the transport, each at its number.
+    static let limits = RPCLimit.allCases.map(\.rawValue)
 }
 
 extension MetricsPage {

@@ -1,0 +1,87 @@
+// What a server connection does with the verdicts on frames, and with what comes after an answer.
+
+internal import CNghttp2
+internal import Logging
+internal import Loop
+internal import NIOCore
+
+extension ServerConnection {
+    private var nanoseconds: Int64 { Int64(truncatingIfNeeded: now.uptimeNanoseconds) }
+
+    // MARK: Frames
+
+    /// Takes what was read, up to the frame that ends the connection, if there is one.
+    func receive(_ buffer: ByteBuffer) {
+        let nanoseconds = nanoseconds
+        var end: ConnectionEnd?
+        let harmless = unsafe buffer.withUnsafeReadableBytes { bytes in
+            unsafe scanner.scan(bytes) { header, _ in
+                guard case .end(let reason) = frames.received(header, now: nanoseconds) else {
+                    return true
+                }
+                end = reason
+                return false
+            }
+        }
+        guard let end else {
+            wire.receive(buffer)
+            return
+        }
+        var rest = buffer
+        if let part = rest.readSlice(length: harmless) { wire.receive(part) }
+        wire.end(end)
+    }
+
+    /// A reset of ours: whoever provokes too many of them has to go.
+    func judgeReset(_ stream: Int32, _ errorCode: UInt32) {
+        let verdict = frames.sentReset(stream: stream, code: errorCode, now: nanoseconds)
+        if case .end(let end) = verdict { wire.end(end) }
+    }
+
+    /// Counts one stream too many.
+    ///
+    /// A peer that knows the limit has broken the rules with it, and the session ends; any other is
+    /// told to try again.
+    func countRefusal(_ header: FrameHeader, _ error: SessionError) {
+        guard header.type == FrameType.headers else { return }
+        let isFull = streams.count >= owner.configuration.session.streamsMax
+        if error.isRefusedStream || isFull { owner.events.limitHit?(.streams) }
+    }
+
+    /// Counts and logs why a connection was ended, once it is closed.
+    func report(_ end: ConnectionEnd) {
+        if let limit = end.limit { owner.events.limitHit?(limit) }
+        owner.logger.info("connection ended", metadata: ["peer": "\(peer)", "why": "\(end)"])
+    }
+
+    // MARK: After the answer
+
+    /// The answer is out before the request is in.
+    ///
+    /// The rest is of no use, but it is still looked at for a while: most clients end it at once, and
+    /// one whose request breaks the rules shall hear so.
+    func awaitEnd(_ stream: ServerStream) {
+        let id = stream.id
+        let milliseconds = owner.configuration.session.lateBodyMilliseconds
+        stream.lateTimer = timers.schedule(at: .now() + .milliseconds(milliseconds)) {
+            guard let stream = self.streams[id] else { return }
+            stream.lateTimer = nil
+            self.stopListening(id)
+        }
+    }
+
+    /// Bytes of a request that has its answer: dropped, and a few of them only.
+    func receivedLate(stream id: Int32, count: Int) {
+        session?.consume(stream: id, count: count)
+        guard let stream = streams[id], stream.lateTimer != nil else { return }
+        let countMax = owner.configuration.session.lateBodyBytesMax
+        let wasOver = stream.lateBytes > countMax
+        stream.lateBytes += count
+        if !wasOver, stream.lateBytes > countMax { stopListening(id) }
+    }
+
+    private func stopListening(_ id: Int32) {
+        session?.reset(stream: id, code: NGHTTP2_NO_ERROR)
+        wire.scheduleFlush()
+    }
+}
