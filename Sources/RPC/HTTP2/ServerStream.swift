@@ -60,10 +60,6 @@ final class ServerStream {
     var isDeferred = false
     /// Who waits until no more than so many bytes wait.
     private var writers: [(bytesMax: Int, writer: Writer)] = []
-    /// Bytes of the request that came after the answer.
-    var lateBytes = 0
-    /// Ends the wait for the rest of a request that has its answer.
-    var lateTimer: TimerToken?
     /// The trailers, if they are more than the code of a good end.
     var trailers: HeaderBlock?
 
