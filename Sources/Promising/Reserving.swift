@@ -79,12 +79,8 @@ package struct Reserving<
             do throws(Failure) {
                 admitted = try await gate.admit(admission)
             } catch {
-                // Without the gate nothing new is promised, but a promise given stays an answer.
-                if error == .deadlineExceeded || isOver() { throw .deadlineExceeded }
-                guard let known = try await ledger.barrier(request.key, nil).known else {
-                    throw error
-                }
-                return answer(request, demand, known)
+                if isOver() { throw .deadlineExceeded }
+                return try await answerWithoutGate(request, demand, error)
             }
             switch admitted {
             case .missing(let epoch):
@@ -116,7 +112,7 @@ package struct Reserving<
 
             case .admitted(let epoch, let isShared):
                 if isOver() {
-                    if !isShared { giveBack(request.key, epoch) }
+                    giveBack(request.key, epoch, isShared: isShared)
                     throw .deadlineExceeded
                 }
                 if let outcome = try await commit(request, demand, lines, epoch, isShared) {
@@ -146,8 +142,21 @@ package struct Reserving<
 
     // MARK: Steps
 
+    /// Without the gate nothing new is promised, but a promise given stays an answer.
+    private func answerWithoutGate(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ failure: Failure,
+    ) async throws(Failure) -> ReserveOutcome {
+        if failure == .deadlineExceeded { throw failure }
+        guard let known = try await ledger.barrier(request.key, nil).known else { throw failure }
+        return answer(request, demand, known)
+    }
+
     /// Ends a pending hold that nobody will commit.
-    private func giveBack(_ key: ID, _ epoch: Int64) {
+    private func giveBack(_ key: ID, _ epoch: Int64, isShared: Bool) {
+        // A hold that another attempt shares is that attempt's to end.
+        if isShared { return }
         gate.post(Settlement(epoch: epoch, rows: []), ending: [(key, .dropped)])
     }
 
