@@ -100,8 +100,8 @@ package struct RPCServerConfiguration: Hashable, Sendable {
     package var keepaliveMillisecondsMax: Int64 = 20_000
     /// How often all connections are looked at for what takes too long, in milliseconds.
     package var lookMilliseconds: Int64 = 500
-    /// Connections that one address may have; 0 sets no bound.
-    package var connectionsPerAddressMax = 0
+    /// Connections that one address may have, so that none takes them all; 0 sets no bound.
+    package var connectionsPerAddressMax = 512
     /// Connections that wait to be accepted, for each event loop.
     package var backlog = 1_024
 

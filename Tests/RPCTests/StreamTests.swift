@@ -262,6 +262,39 @@ func drained(_ stream: ClientStream) async -> (messages: [[UInt8]], failure: Sta
         }
     }
 
+    @Test func `while too many replies wait, a connection gets no new calls`() async throws {
+        var configuration = RPCServerConfiguration()
+        configuration.unsentBytesMax = 200_000
+        let witness = Witness()
+        try await withStreams(configuration, witness: witness) { client, port in
+            let streams = (0..<4).map { _ in client.stream(path("Flood")) }
+            for stream in streams {
+                try await stream.send([])
+                await stream.finish()
+            }
+            // Each fills its window, and then what may wait for it.
+            #expect(await witness.sees("sent 12", times: 4))
+            let status = await failure { () throws(Status) in
+                try await client.unary(path("Echo"), [1])
+            }
+            #expect(status?.code == .resourceExhausted)
+            #expect(witness.all.contains("limit unsent_replies"))
+            let other = try await RPCClient.connect(
+                host: "127.0.0.1",
+                port: port,
+                loop: TestLoops.first,
+            )
+            let served = try await other.unary(path("Echo"), [2]).message
+            #expect(served == [2])
+            await other.close()
+            // Room again: calls again.
+            for stream in streams { await stream.cancel() }
+            #expect(await witness.sees("flood over: CANCELLED", times: 4))
+            let again = try await client.unary(path("Echo"), [3]).message
+            #expect(again == [3])
+        }
+    }
+
     @Test func `what nobody takes is bounded for the whole connection`() async throws {
         var configuration = RPCServerConfiguration()
         configuration.unreadBytesMax = 200_000

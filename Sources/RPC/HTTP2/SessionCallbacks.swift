@@ -149,5 +149,6 @@ private func recovering(
     _ body: (Session) -> Int32,
 ) -> Int32 {
     guard let session = unsafe session else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
-    return unsafe body(Session.recover(session))
+    // Without counting a reference: the session owns the handle that calls, so it lives.
+    return unsafe Unmanaged<Session>.fromOpaque(session)._withUnsafeGuaranteedRef(body)
 }
