@@ -53,8 +53,8 @@ import Testing
         let second = answer([(0, "A", [("N1", 5), ("N2", 4)]), (1, "B\u{1b}", [("N9", 2)])])
         #expect(
             text.next(second, at: moment) == """
-                2026-11-25 00:00:00  A@N2  available 4 (-3)  on hand 5  reserved 1  allocated 0
-                2026-11-25 00:00:00  B\\u{1b}@N9  available 2 (+2)  on hand 3  reserved 1  allocated 0
+                2026-11-25 00:00:00Z  A@N2  available 4 (-3)  on hand 5  reserved 1  allocated 0
+                2026-11-25 00:00:00Z  B\\u{1b}@N9  available 2 (+2)  on hand 3  reserved 1  allocated 0
 
                 """
         )

@@ -33,7 +33,7 @@ import Testing
             try waitUntil(seconds: 30, "the line") { program.output.contains("(+3)") }
             let line = try #require(program.output.split(separator: "\n").last)
             let wanted =
-                /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  CW-A@N1  available \d+ \(\+3\)  on hand .*/
+                /\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  CW-A@N1  available \d+ \(\+3\)  on hand .*/
             #expect(line.wholeMatch(of: wanted) != nil, "\(line)")
             program.send(signal)
             #expect(try program.wait(seconds: 30) == 0)
