@@ -20,14 +20,16 @@ import Testing
         let skus = (0..<500).map { "MANY-\($0)" }
         try await caller.receive(skus.map { Units($0, 10) })
         let carts = try CartStreamCall(caller)
-        async let answers = carts.answers(501)
-        for number in 0..<500 {
-            let units = (0...(number % 3)).map { Units(skus[(number + $0) % 500], 1) }
-            try await carts.send(UInt64(number), units, key: "many-\(number)")
-        }
-        try await carts.send(500, skus.map { Units($0, 1) }, key: "many-all")
+        var all = (0..<500)
+            .map { number in
+                (
+                    units: (0...(number % 3)).map { Units(skus[(number + $0) % 500], 1) },
+                    key: "many-\(number)"
+                )
+            }
+        all.append((units: skus.map { Units($0, 1) }, key: "many-all"))
+        let found = try await carts.sendAll(all)
         await carts.stream.finish()
-        let found = try await answers
         #expect(Set(found.map(\.correlationID)) == Set(0...500))
         #expect(found.count == 501)
         #expect(try await carts.next() == nil)
@@ -169,14 +171,15 @@ import Testing
             now = try deployment.number(committed)
         }
         // Two windows of answers and the carts that may be under way, not 3,000.
-        #expect(now > 256 && now < 1_500)
+        #expect(now < 1_500)
         let answers = try await carts.answers(count)
         try await sending.value
         #expect(Set(answers.map(\.correlationID)).count == count)
-        #expect(answers.allSatisfy { $0.reservation.lines.count == 20 })
+        #expect(answers.allSatisfy { $0.isBusy || $0.reservation.lines.count == 20 })
         #expect(try await carts.next() == nil)
-        #expect(try deployment.number(committed) == count)
-        try expectSound(deployment, atLeast: count)
+        let held = answers.count { !$0.isBusy }
+        #expect(try deployment.number(committed) == held)
+        try expectSound(deployment, atLeast: 256)
     }
 
     @Test func `a stream is let in as a call of Reserve is, cart by cart`() async throws {

@@ -50,6 +50,38 @@ struct CartStreamCall: Sendable {
     }
 }
 
+extension CartStreamCall {
+    /// Sends carts, the place in the list being the number, and takes an answer for each; those that
+    /// the server has no room for now are sent again.
+    func sendAll(
+        _ carts: [(units: [Units], key: String)]
+    ) async throws -> [Holdfast_V1_ReserveStreamResponse] {
+        var settled: [UInt64: Holdfast_V1_ReserveStreamResponse] = [:]
+        var open = carts.indices.map { UInt64($0) }
+        for _ in 0..<100 where !open.isEmpty {
+            let numbers = open
+            async let answers = answers(numbers.count)
+            for number in numbers {
+                let cart = carts[Int(number)]
+                try await send(number, cart.units, key: cart.key, timeoutMs: 30_000)
+            }
+            let found = try await answers
+            guard found.map(\.correlationID).sorted() == numbers else {
+                throw HarnessFailure(description: "not one answer for each cart")
+            }
+            for answer in found where !answer.isBusy { settled[answer.correlationID] = answer }
+            open = found.filter(\.isBusy).map(\.correlationID).sorted()
+            if !open.isEmpty { try await Task.sleep(for: .milliseconds(200)) }
+        }
+        return Array(settled.values)
+    }
+}
+
+extension Holdfast_V1_ReserveStreamResponse {
+    /// The server has too much to do, and has not tried.
+    var isBusy: Bool { error.code == Int32(StatusCode.resourceExhausted.rawValue) }
+}
+
 /// A watch of some SKUs.
 struct WatchCall: Sendable {
     let stream: ClientStream
