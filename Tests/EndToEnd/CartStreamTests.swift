@@ -4,6 +4,7 @@ import Foundation
 import Messages
 import RPC
 import SwiftProtobuf
+import Synchronization
 import TestServers
 import Testing
 
@@ -151,6 +152,7 @@ import Testing
         try await caller.receive(lines.map { Units($0.sku, 100_000) })
         let carts = try CartStreamCall(caller)
         let count = 3_000
+        let sent = Mutex(0)
         let sending = Task {
             for number in 0..<count {
                 try await carts.send(
@@ -159,6 +161,7 @@ import Testing
                     key: "ahead-\(number)",
                     timeoutMs: 30_000,
                 )
+                sent.withLock { $0 += 1 }
             }
             await carts.stream.finish()
         }
@@ -172,6 +175,7 @@ import Testing
         }
         // Two windows of answers and the carts that may be under way, not 3,000.
         #expect(now < 1_500)
+        #expect(sent.withLock { $0 } < 2_000)
         let answers = try await carts.answers(count)
         try await sending.value
         #expect(Set(answers.map(\.correlationID)).count == count)
