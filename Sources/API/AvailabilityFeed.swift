@@ -4,42 +4,60 @@
 
 internal import Base
 internal import Domain
-internal import Loop
+package import Loop
 internal import NIOCore
-internal import Promising
+package import Promising
+internal import RPC
 
 /// The watched items of one event loop; confined to it.
-final class AvailabilityFeed<Ledger: StockLedgerPort> {
-    /// The pause between two questions, in milliseconds.
+package final class AvailabilityFeed<Ledger: StockLedgerPort> {
+    /// The pause between two rounds of questions, in milliseconds.
     private static var pauseMs: Int64 { 200 }
     /// Items of one question.
-    private static var itemsMax: Int { 500 }
+    private static var questionItemsMax: Int { 500 }
+    /// Items that are watched at once, each counted once: forty questions a round.
+    private static var itemsMax: Int { 20_000 }
     /// How long the truth may be out of reach before watchers are told, in milliseconds.
     private static var silenceMsMax: Int64 { 5_000 }
 
     private struct Item {
         var nodes: [ExpectedPosition]?
-        var watchers = 0
+        var watches: [ObjectIdentifier: AvailabilityWatch] = [:]
     }
 
     private let ledger: Ledger
     private let loop: Loop
     private var items: [PositionKey: Item] = [:]
-    private var watches: [ObjectIdentifier: AvailabilityWatch] = [:]
     private var isAsking = false
+    private var isStopped = false
     private var answeredAt = NIODeadline.now()
 
-    init(ledger: Ledger, loop: Loop) {
+    package init(ledger: Ledger, loop: Loop) {
         self.ledger = ledger
         self.loop = loop
     }
 
+    /// Ends every watch, and begins none any more: a watch has no end of its own that a server which
+    /// is shutting down could wait for.
+    package func stop() {
+        isStopped = true
+        endAll(.shuttingDown)
+    }
+
     /// Starts to watch; the caller ends it with `leave`.
-    func watch(_ keys: [PositionKey]) -> AvailabilityWatch {
+    func watch(_ keys: [PositionKey]) throws(Status) -> AvailabilityWatch {
+        if isStopped { throw .shuttingDown }
         let watch = AvailabilityWatch(keys)
-        watches[ObjectIdentifier(watch)] = watch
-        for key in keys {
-            items[key, default: Item()].watchers += 1
+        let added = watch.keys.count { items[$0] == nil }
+        if items.count + added > Self.itemsMax {
+            throw Status(
+                .resourceExhausted,
+                "too many items are watched already",
+                details: [.retryInfo(delayMilliseconds: 1_000)],
+            )
+        }
+        for key in watch.keys {
+            items[key, default: Item()].watches[ObjectIdentifier(watch)] = watch
             if let nodes = items[key]?.nodes { watch.changed(key, nodes) }
         }
         ask()
@@ -47,10 +65,9 @@ final class AvailabilityFeed<Ledger: StockLedgerPort> {
     }
 
     func leave(_ watch: AvailabilityWatch) {
-        watches[ObjectIdentifier(watch)] = nil
         for key in watch.keys {
-            items[key]?.watchers -= 1
-            if items[key]?.watchers == 0 { items[key] = nil }
+            items[key]?.watches[ObjectIdentifier(watch)] = nil
+            if items[key]?.watches.isEmpty == true { items[key] = nil }
         }
     }
 
@@ -63,8 +80,9 @@ final class AvailabilityFeed<Ledger: StockLedgerPort> {
     }
 
     private func askAgain() async {
-        while !watches.isEmpty {
-            await look()
+        while !items.isEmpty {
+            // Asked for all watchers: the deadline of the one who came first is not theirs.
+            await Deadline.$current.withValue(.never) { await look() }
             // Nothing cancels this task: it ends with its last watcher.
             try? await Task.sleep(for: .milliseconds(Self.pauseMs))
         }
@@ -74,7 +92,7 @@ final class AvailabilityFeed<Ledger: StockLedgerPort> {
     private func look() async {
         var rest = Array(items.keys)[...]
         while !rest.isEmpty {
-            let keys = Array(rest.prefix(Self.itemsMax))
+            let keys = Array(rest.prefix(Self.questionItemsMax))
             rest = rest.dropFirst(keys.count)
             do throws(Failure) {
                 let found = try await ledger.availability(of: keys, by: nil)
@@ -82,8 +100,7 @@ final class AvailabilityFeed<Ledger: StockLedgerPort> {
                 for (key, nodes) in zip(keys, found) { note(key, nodes) }
             } catch {
                 let silence = (NIODeadline.now() - answeredAt).nanoseconds / 1_000_000
-                guard silence > Self.silenceMsMax else { return }
-                for watch in watches.values { watch.fail(error) }
+                if silence > Self.silenceMsMax { endAll(Status(error)) }
                 return
             }
         }
@@ -92,8 +109,18 @@ final class AvailabilityFeed<Ledger: StockLedgerPort> {
     private func note(_ key: PositionKey, _ nodes: [ExpectedPosition]) {
         guard let item = items[key], item.nodes != nodes else { return }
         items[key]?.nodes = nodes
-        for watch in watches.values { watch.changed(key, nodes) }
+        for watch in item.watches.values { watch.changed(key, nodes) }
     }
+
+    private func endAll(_ status: Status) {
+        for item in items.values {
+            for watch in item.watches.values { watch.end(status) }
+        }
+    }
+}
+
+extension Status {
+    fileprivate static let shuttingDown = Status(.unavailable, "the server is shutting down")
 }
 
 /// What one caller watches, and what it has not been told yet; confined to its loop.
@@ -101,31 +128,33 @@ final class AvailabilityWatch {
     /// What has changed: places in the request, with what is there now.
     typealias Changes = [(index: Int, nodes: [ExpectedPosition])]
 
-    let keys: [PositionKey]
     private let places: [PositionKey: [Int]]
     private var latest: [PositionKey: [ExpectedPosition]] = [:]
     private var unseen: Set<PositionKey> = []
-    private(set) var failure: Failure?
+    /// Why no more will come.
+    private(set) var over: Status?
     private var waiter: CheckedContinuation<Void, Never>?
     private var isFirst = true
 
     init(_ keys: [PositionKey]) {
-        self.keys = keys
         places = Dictionary(
             keys.enumerated().map { ($0.element, [$0.offset]) },
             uniquingKeysWith: { $0 + $1 },
         )
     }
 
+    /// The items, each once.
+    var keys: Dictionary<PositionKey, [Int]>.Keys { places.keys }
+
     /// Waits until there is something new; the first time, until every item is known.
     ///
     /// An item that changed several times meanwhile is there once, as it is now. Nothing is new when
-    /// the caller has gone, or when `failure` says why no more will come.
+    /// the caller has gone, or when `over` says why no more will come.
     func next() async -> Changes {
-        while failure == nil, !isReady, !Task.isCancelled {
+        while over == nil, !isReady, !Task.isCancelled {
             await withCheckedContinuation { waiter = $0 }
         }
-        guard failure == nil, isReady else { return [] }
+        guard over == nil, isReady else { return [] }
         isFirst = false
         var changes: Changes = []
         for key in unseen {
@@ -148,8 +177,8 @@ final class AvailabilityWatch {
         if isReady { wake() }
     }
 
-    func fail(_ failure: Failure) {
-        self.failure = failure
+    func end(_ status: Status) {
+        over = over ?? status
         wake()
     }
 

@@ -47,7 +47,7 @@ extension InventoryService {
         validator.items(request.items)
         try validator.check()
         let channel = try limit.channel(named: request.channel, "channel")
-        let watch = feed.watch(request.items.map { PositionKey(sku: $0.sku, node: $0.node) })
+        let watch = try feed.watch(request.items.map { PositionKey(sku: $0.sku, node: $0.node) })
         defer { feed.leave(watch) }
         let bound = NIOLoopBound(watch, eventLoop: call.loop.eventLoop)
         let eventLoop = call.loop.eventLoop
@@ -57,8 +57,9 @@ extension InventoryService {
             } onCancel: {
                 eventLoop.execute { bound.value.wake() }
             }
-            if let failure = watch.failure { throw Status(failure) }
-            if changes.isEmpty { continue }
+            if let over = watch.over { throw over }
+            // Nothing new and not over: the caller has gone.
+            if changes.isEmpty { return }
             var response = Holdfast_V1_WatchAvailabilityResponse()
             response.items = changes.map { change in
                 var item = Holdfast_V1_WatchedAvailability()

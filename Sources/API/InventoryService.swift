@@ -20,9 +20,12 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     }
 
     /// Adds every method to the registry of `loop`; called on that loop.
+    ///
+    /// - Parameter feed: tells those who watch on this loop.
     package func register(
         on registry: inout ServiceRegistry,
         loop: Loop,
+        feed: AvailabilityFeed<Ledger>,
         newRequestID: @escaping RequestIDs,
     ) {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
@@ -62,10 +65,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
         add("GetAvailability") { me, request, call async throws(Status) in
             try await me.getAvailability(request, call.limit)
         }
-        let feed = NIOLoopBound(
-            AvailabilityFeed(ledger: stock.ledger, loop: loop),
-            eventLoop: loop.eventLoop,
-        )
+        let feed = NIOLoopBound(feed, eventLoop: loop.eventLoop)
         registry.serverStream(
             service: Self.name,
             method: "WatchAvailability",

@@ -50,12 +50,14 @@ package struct ReservationService<
             replies,
             call async throws(Status) in
             let context = CallContext(call, newRequestID: newRequestID)
-            try await CartStream.serve(requests, replies, call, context) {
-                cart,
-                context,
-                isOver async throws(Status) in
+            let stream = CartStream(
+                replies: replies,
+                call: call,
+                context: context
+            ) { cart, context, isOver async throws(Status) in
                 try await bound.value.reserve(cart, context, isOver: isOver)
             }
+            try await stream.serve(requests)
         }
         func add<Request: SwiftProtobuf.Message>(
             _ method: String,

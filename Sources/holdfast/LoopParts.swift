@@ -23,6 +23,8 @@ final class LoopParts {
     let gate: ServingGate
     /// Who may call what on this loop.
     let access: LoopAccess
+    /// Tells those who watch stock on this loop.
+    let feed: AvailabilityFeed<Ledger.StockLedger>
     private let ledger: LoopLedger
     private let shared: SharedParts
 
@@ -39,6 +41,10 @@ final class LoopParts {
         self.gate = gate
         self.shared = shared
         access = LoopAccess(book: shared.accessBook)
+        feed = AvailabilityFeed(
+            ledger: Ledger.StockLedger(postgres: shared.postgres),
+            loop: loop,
+        )
         ledger = LoopLedger(
             loop: loop,
             postgres: shared.postgres,
@@ -66,7 +72,7 @@ final class LoopParts {
         let newRequestID: RequestIDs = { requestIDs.next() }
         var registry = ServiceRegistry()
         InventoryService(stock: stock)
-            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+            .register(on: &registry, loop: loop, feed: feed, newRequestID: newRequestID)
         ReservationService(reserving: reserving)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)

@@ -1,5 +1,6 @@
 // A server that runs: what it says of itself, and how it ends.
 
+internal import API
 internal import Gate
 internal import Ledger
 internal import Logging
@@ -133,6 +134,10 @@ final class RunningServer: Sendable {
     /// Lets running calls finish, then stops every part.
     func shutdown() async {
         tls?.stop()
+        for part in parts {
+            let bound = part.bound
+            await part.loop.start { bound.value.feed.stop() }.value
+        }
         await rpc.shutdown(graceMilliseconds: graceMs)
         await access?.stop()
         await workers.stop()

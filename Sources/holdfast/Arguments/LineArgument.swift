@@ -24,6 +24,24 @@ struct PositionArgument: ExpressibleByArgument, Equatable {
     }
 }
 
+/// A SKU at a node or at all of them, written `SKU[@NODE]`.
+struct ItemArgument: ExpressibleByArgument, Equatable {
+    var sku: String
+    /// Empty: all nodes.
+    var node: String
+
+    init?(argument: String) {
+        if let position = PositionArgument(argument: argument) {
+            sku = position.sku
+            node = position.node
+        } else {
+            guard !argument.isEmpty, !argument.contains("@") else { return nil }
+            sku = argument
+            node = ""
+        }
+    }
+}
+
 /// A SKU at a node with a quantity and, where it applies, a price; written `SKU@NODE=QTY[:PRICE]`.
 struct LineArgument: ExpressibleByArgument, Equatable {
     var position: PositionArgument

@@ -117,6 +117,51 @@ final class ServerCalls: Sendable {
         }
     }
 
+    /// Makes a call that is answered again and again, until `take` has enough, the task is cancelled
+    /// or the server ends it.
+    ///
+    /// The first answer has to come within the time that every call has; those after it come when
+    /// there is something to tell.
+    func answers<Answer: Message>(
+        _ service: ServiceName,
+        _ method: String,
+        _ request: some Message,
+        take: (Answer) throws -> Bool,
+    ) async throws {
+        let bytes: [UInt8] = try request.serializedBytes()
+        let stream = client.stream("/\(service.rawValue)/\(method)", metadata: metadata)
+        let timeoutMs = timeoutMs
+        let impatience = Task {
+            try await Task.sleep(for: .milliseconds(timeoutMs))
+            await stream.cancel()
+        }
+        defer { impatience.cancel() }
+        var hasFirst = false
+        do {
+            try await withTaskCancellationHandler {
+                try await stream.send(bytes)
+                await stream.finish()
+                while let message = try await stream.next() {
+                    hasFirst = true
+                    impatience.cancel()
+                    if try !take(Answer(serializedBytes: message.bytes)) { break }
+                }
+            } onCancel: {
+                Task { await stream.cancel() }
+            }
+            await stream.cancel()
+        } catch let status as Status {
+            if Task.isCancelled { throw CancellationError() }
+            if status.code == .cancelled, !hasFirst {
+                throw CommandError(.unreachable, "no answer within \(timeoutMs) ms")
+            }
+            throw CommandError(status)
+        } catch {
+            await stream.cancel()
+            throw error
+        }
+    }
+
     private func answer<Answer: Message>(
         _ service: ServiceName,
         _ method: String,

@@ -12,11 +12,12 @@ struct Stock: ParsableCommand {
             EXAMPLES
               holdfast stock receive 85123A@LDN-DC=120 'BANK CHARGES@LDN-DC=1'
               holdfast stock show 85123A
+              holdfast stock watch 85123A@LDN-DC
               holdfast stock import deliveries.csv --dry-run
             """,
         subcommands: [
             StockReceive.self, StockAdjust.self, StockShow.self, StockImport.self,
-            StockTransfer.self, StockSafety.self, StockLedger.self,
+            StockTransfer.self, StockSafety.self, StockLedger.self, StockWatch.self,
         ],
     )
 }

@@ -55,6 +55,7 @@ enum JSONText {
         ],
         "Availability": ["available", "available_by"],
         "NodeAvailability": ["available", "incoming"],
+        "WatchedAvailability": ["index"],
         "ReservationLine": ["quantity", "held", "confirmed"],
         "Order": ["total_minor"],
         "OrderLine": ["unit_price_minor", "ordered", "allocated", "shipped", "cancelled"],
@@ -73,14 +74,26 @@ enum JSONText {
         "ListLedgerResponse": ["entries": "LedgerEntry"],
         "ListOrdersResponse": ["orders": "Order"],
         "GetAvailabilityResponse": ["items": "Availability"],
+        "WatchAvailabilityResponse": ["items": "WatchedAvailability"],
         "Availability": ["nodes": "NodeAvailability"],
         "Reservation": ["lines": "ReservationLine"],
         "Order": ["lines": "OrderLine"],
     ]
 
+    /// The messages within a message.
+    private static let members: [String: [String: String]] = [
+        "WatchedAvailability": ["availability": "Availability"],
+        "NodeAvailability": ["position": "Position"],
+    ]
+
     private static func restoreZeros(in object: inout [String: Any], of fullName: String) {
         let name = fullName.split(separator: ".").last.map(String.init) ?? fullName
         for number in numbers[name] ?? [] where object[number] == nil { object[number] = 0 }
+        for (member, element) in members[name] ?? [:] {
+            guard var inner = object[member] as? [String: Any] else { continue }
+            restoreZeros(in: &inner, of: element)
+            object[member] = inner
+        }
         for (list, element) in lists[name] ?? [:] {
             let old = object[list] as? [[String: Any]] ?? []
             object[list] = old.map { old in

@@ -65,6 +65,13 @@ final class Caller: Sendable {
         return try Answer(serializedBytes: bytes)
     }
 
+    /// Starts a call with a stream.
+    func stream(_ path: String, timeoutMs: Int64? = nil) throws -> ClientStream {
+        var metadata = Metadata()
+        if let token { try metadata.add("authorization", "Bearer \(token)") }
+        return client.stream(path, metadata: metadata, timeoutMilliseconds: timeoutMs)
+    }
+
     /// Makes a call again while the server says that it cannot now; true refusals are thrown.
     func patiently<Answer: Message>(_ path: String, _ request: some Message) async throws -> Answer
     {
