@@ -208,6 +208,7 @@ struct ServerAssembly {
             host: configuration.grpcHost,
             port: configuration.grpcPort,
         )
+        rpc.sharesPort = configuration.grpcPortShared
         rpc.session.streamsMax = configuration.rpcStreamsMax
         rpc.connectionsMax = configuration.rpcConnectionsMax
         rpc.callsMax = configuration.rpcCallsMax

@@ -45,6 +45,7 @@ struct ServeConfiguration: Equatable, Sendable {
     /// Nil: calls come without encryption.
     var tls: ServerTLS?
     var grpcPlaintextAnywhere: Bool
+    var grpcPortShared: Bool
 
     /// Reads the settings of a server.
     ///
@@ -83,6 +84,7 @@ struct ServeConfiguration: Equatable, Sendable {
         accessOpenAnywhere = values.text(.accessOpenAnywhere) == "true"
         tls = values.tls
         grpcPlaintextAnywhere = values.text(.grpcPlaintextAnywhere) == "true"
+        grpcPortShared = values.text(.grpcPortShared) == "true"
         let problems = relationProblems + values.tlsProblems
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }

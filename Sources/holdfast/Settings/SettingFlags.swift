@@ -136,6 +136,11 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.grpcPlaintextAnywhere.help
     )
     var grpcPlaintextAnywhere: String?
+    @Option(
+        name: ConfigurationKey.grpcPortShared.optionName,
+        help: ConfigurationKey.grpcPortShared.help
+    )
+    var grpcPortShared: String?
 
     /// The flags that were given.
     var values: [ConfigurationKey: String] {
@@ -172,6 +177,7 @@ struct SettingFlags: ParsableArguments {
             .tlsClientRequired: tlsClientRequired,
             .tlsHandshakeMsMax: tlsHandshakeMsMax,
             .grpcPlaintextAnywhere: grpcPlaintextAnywhere,
+            .grpcPortShared: grpcPortShared,
         ]
         return all.compactMapValues { $0 }
     }

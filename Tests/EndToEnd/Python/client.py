@@ -164,4 +164,5 @@ def main():
         json.dump({"steps": runner.steps, "problems": runner.problems}, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
