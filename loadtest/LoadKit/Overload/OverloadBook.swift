@@ -85,6 +85,13 @@ final class OverloadBook {
         level.errors["TOO_MANY_OPEN_IN_THE_GENERATOR", default: 0] += 1
     }
 
+    /// A call that was made so late that its time was over.
+    func tooLate(_ kind: OverloadCall) {
+        open -= 1
+        counts[kind.rawValue].failed += 1
+        level.errors["TOO_LATE_IN_THE_GENERATOR", default: 0] += 1
+    }
+
     func accepted(_ kind: OverloadCall, microseconds: Int, at now: ContinuousClock.Instant) {
         counts[kind.rawValue].accepted += 1
         latencies.append(microseconds)
@@ -104,7 +111,7 @@ final class OverloadBook {
         if status.retryMs != nil { level.refusalsWithDelay += 1 }
     }
 
-    /// Closes a level: what it came to. The next one begins with nothing counted.
+    /// Closes a level, and begins the next one with nothing counted.
     func close(seconds: Double) -> OverloadLevel {
         var closed = level
         closed.seconds = seconds

@@ -28,6 +28,10 @@ struct OverloadCalls: Sendable {
         let behind = ContinuousClock.now - meant
         book.started(kind, microsecondsBehind: Self.microseconds(behind))
         let left = deadlineMilliseconds - Int64(Self.microseconds(behind) / 1_000)
+        guard left > 0 else {
+            book.tooLate(kind)
+            return nil
+        }
         do throws(Status) {
             switch kind {
             case .reserve:
@@ -89,7 +93,6 @@ struct OverloadCalls: Sendable {
         _ number: Int,
         _ left: Int64,
     ) async throws(Status) -> String {
-        guard left > 0 else { throw Status(.deadlineExceeded, "its time was over before it began") }
         let bytes: [UInt8]
         do {
             bytes = try request.serializedBytes()

@@ -93,7 +93,13 @@ package struct OverloadReport: Hashable, Sendable, Codable {
         level.acceptedPerSecond / max(peakPerSecond, 0.001)
     }
 
-    /// Each reason for which the server does not stand overload; empty: it does.
+    /// Whether a level says more of the generator than of the server: it made calls so late that
+    /// hardly any of their time was left.
+    package func isGeneratorBound(_ level: OverloadLevel) -> Bool {
+        level.behindP99Microseconds > Int(deadlineMilliseconds) * 1_000 / 4
+    }
+
+    /// Each reason for which the run does not show that the server stands overload; empty: it does.
     package var faults: [String] {
         var faults: [String] = []
         let highest = levels.max { ($0.multiple ?? 0) < ($1.multiple ?? 0) }
@@ -105,6 +111,9 @@ package struct OverloadReport: Hashable, Sendable, Codable {
             let silent = level.total.refused - level.refusalsWithDelay
             if silent > 0 {
                 faults.append("\(silent) refusals at \(level.name) do not say when to come again")
+            }
+            if isGeneratorBound(level) {
+                faults.append("the generator could not keep up at \(level.name)")
             }
             if level.total.accepted == 0 { faults.append("nothing was accepted at \(level.name)") }
         }
