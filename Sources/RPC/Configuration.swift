@@ -12,6 +12,8 @@ package struct SessionLimits: Hashable, Sendable {
     package var headerListBytesMax = 8_192
     /// Fields of one header block.
     package var headerFieldsMax = 64
+    /// Table of header compression, on either side, in bytes.
+    package var headerTableBytesMax = 4_096
     /// Header blocks over these limits that a connection may send before it is ended.
     package var headerOverrunsMax = 8
     /// RST_STREAM frames that the peer may send at once, and how many more each second.

@@ -204,10 +204,9 @@ struct ServerAssembly {
         _ tls: TLSContexts?,
         _ logger: Logger,
     ) -> RPCServer {
-        var rpc = RPCServerConfiguration(
-            host: configuration.grpcHost,
-            port: configuration.grpcPort,
-        )
+        var rpc = configuration.transport
+        rpc.host = configuration.grpcHost
+        rpc.port = configuration.grpcPort
         rpc.sharesPort = configuration.grpcPortShared
         rpc.session.streamsMax = configuration.rpcStreamsMax
         rpc.connectionsMax = configuration.rpcConnectionsMax

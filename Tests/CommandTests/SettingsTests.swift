@@ -40,10 +40,15 @@ import Testing
         for key in ConfigurationKey.allCases {
             #expect(!key.entry.meaning.isEmpty)
             if let byDefault = key.entry.byDefault { #expect(key.accepts(byDefault)) }
-            let flags = try SettingFlags.parse(["--\(key.flag)", "value"])
+            let words =
+                TransportLimits.has(key)
+                ? ["--limit", "\(key.rawValue)=value"] : ["--\(key.flag)", "value"]
+            let flags = try SettingFlags.parse(words)
             #expect(flags.values == [key: "value"])
         }
-        #expect(Set(ConfigurationKey.allCases.map(\.variable)).count == 32)
+        let variables = Set(ConfigurationKey.allCases.map(\.variable))
+        #expect(variables.count == ConfigurationKey.allCases.count)
+        #expect(TransportLimits.entries.count == TransportLimits.rows.count)
     }
 
     @Test func `what is required is enough, and the rest has its defaults`() async throws {
@@ -171,6 +176,41 @@ import Testing
         let told = problems(try await settings(flags: all))
         #expect(told.count == 1)
         #expect(told.first?.contains(name) == true)
+    }
+
+    @Test func `every limit of the transport reaches the server`() async throws {
+        #expect(TransportLimits.rows.count > 30)
+        for row in TransportLimits.rows {
+            // Another value than the default, still within the range.
+            let text = row.key.entry.byDefault ?? ""
+            let other = Int(text) == row.range.upperBound ? row.range.lowerBound : Int(text)! + 1
+            let flags = Self.required.merging([row.key: "\(other)"]) { _, new in new }
+            let changed = try ServeConfiguration(try await settings(flags: flags)).transport
+            let standard = try ServeConfiguration(try await settings(flags: Self.required))
+            #expect(changed != standard.transport, "\(row.key.rawValue)")
+            var expected = standard.transport
+            TransportLimits.apply(
+                { $0 == row.key ? other : Int($0.entry.byDefault ?? "") ?? 0 },
+                to: &expected,
+            )
+            #expect(changed == expected, "\(row.key.rawValue)")
+        }
+    }
+
+    @Test func `a port is shared only when it is asked for`() async throws {
+        let alone = try ServeConfiguration(try await settings(flags: Self.required))
+        #expect(!alone.grpcPortShared)
+        let flags = try SettingFlags.parse(["--grpc-port-shared", "true"]).values
+        let shared = Self.required.merging(flags) { _, new in new }
+        #expect(try ServeConfiguration(try await settings(flags: shared)).grpcPortShared)
+    }
+
+    @Test func `limits share one flag`() throws {
+        let flags = try SettingFlags.parse(["--limit", "rpc.stall.ms.max=5000"])
+        #expect(flags.values == [.rpcStallMsMax: "5000"])
+        for wrong in ["rpc.stall.ms.max", "grpc.port=1", "nonsense=1"] {
+            #expect(throws: (any Error).self) { try SettingFlags.parse(["--limit", wrong]) }
+        }
     }
 
     @Test(arguments: ["127.0.0.1", "127.8.8.8", "::1", "0:0:0:0:0:0:0:1", "localhost"])

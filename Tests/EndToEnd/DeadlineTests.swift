@@ -246,13 +246,32 @@ extension Heavy {
             let caller = try await Caller(deployment.server)
             try await caller.receive([Units("OVER", 100)])
             let held = try await caller.reserve([Units("OVER", 1)])
-            try await quiet(deployment)
-            let before = try await asked(deployment)
-            #expect(before.count == 5)
-            #expect(before.values.allSatisfy { $0 > 0 })
+            // On a machine that has much to do, a gate that Redis keeps waiting asks Postgres for its
+            // epoch: then once more. Calls that get through would do so every time.
+            var before: [String: Double] = [:]
+            var after: [String: Double] = [:]
+            for attempt in 1...3 where attempt == 1 || after != before {
+                try await quiet(deployment)
+                before = try await asked(deployment)
+                #expect(before.count == 5)
+                #expect(before.values.allSatisfy { $0 > 0 })
+                #expect(try await callOverdue(deployment, held.id) == 24)
+                try await quiet(deployment)
+                after = try await asked(deployment)
+            }
+            #expect(after == before)
+            #expect(try await caller.position("OVER").available == 99)
+            #expect(try await asked(deployment) != before, "the counters count")
+        }
+
+        /// Makes calls of every kind whose time is over, and says how many.
+        private func callOverdue(
+            _ deployment: Deployment,
+            _ reservation: String,
+        ) async throws -> Int {
             var calls = 0
             for timeout in ["0n", "0H", "1n", "100n"] {
-                for call in try Self.overdue(held.id) {
+                for call in try Self.overdue(reservation) {
                     let status = try await deployment.server.curl(
                         call.path,
                         call.message,
@@ -262,11 +281,7 @@ extension Heavy {
                     calls += 1
                 }
             }
-            try await quiet(deployment)
-            #expect(calls == 24)
-            #expect(try await asked(deployment) == before)
-            #expect(try await caller.position("OVER").available == 99)
-            #expect(try await asked(deployment) != before, "the counters count")
+            return calls
         }
 
         /// How often the server asked Postgres and Redis for something that a caller wants.

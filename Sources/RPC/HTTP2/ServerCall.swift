@@ -100,10 +100,14 @@ package final class ServerCall: @unchecked Sendable {
     ) async throws(Status) -> Value {
         loop.eventLoop.preconditionInEventLoop()
         let startedAt = NIODeadline.now()
-        if let refusal = owner.callStarts(priority, by: deadline ?? self.deadline) {
+        if let refusal = owner.callStarts(
+            priority,
+            by: deadline ?? self.deadline,
+            at: startedAt,
+        ) {
             throw refusal.status
         }
-        defer { owner.callEnded(priority, startedAt: startedAt) }
+        defer { owner.callEnded(priority, startedAt: startedAt, at: .now()) }
         return try await body()
     }
 

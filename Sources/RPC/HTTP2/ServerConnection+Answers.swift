@@ -52,6 +52,7 @@ extension ServerConnection {
             session.submitReply(stream: stream.id, streamHead(stream), hasBody: true)
         }
         stream.replyCount += 1
+        now = .now()
         queue(bytes, compress: compress && stream.head.acceptsGzip, on: stream)
         if stream.isDeferred {
             stream.isDeferred = false
@@ -73,7 +74,7 @@ extension ServerConnection {
     }
 
     private func queue(_ bytes: [UInt8], compress: Bool, on stream: ServerStream) {
-        if stream.replies.isEmpty { stream.progressAt = .now() }
+        if stream.replies.isEmpty { stream.progressAt = now }
         let packed = compress ? Gzip.compress(bytes) : bytes
         stream.replies.append(packed, isCompressed: compress)
         unsentCount += packed.count + MessageDeframer.prefixLength

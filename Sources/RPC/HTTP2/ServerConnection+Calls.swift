@@ -145,7 +145,7 @@ extension ServerConnection {
     ) {
         guard let message = stream.inbox.popFirst(), hasRoom(stream) else { return }
         countUnread(stream)
-        if let refusal = owner.callStarts(method.priority, by: stream.deadline) {
+        if let refusal = owner.callStarts(method.priority, by: stream.deadline, at: now) {
             refuse(stream, refusal)
             return
         }
@@ -160,7 +160,9 @@ extension ServerConnection {
             } catch {
                 outcome = .failure(error)
             }
-            self.owner.callEnded(method.priority, startedAt: startedAt)
+            // One question to the clock for all that an answer needs of it.
+            self.now = .now()
+            self.owner.callEnded(method.priority, startedAt: startedAt, at: self.now)
             self.handlerReturned(id, outcome)
         }
     }
@@ -186,6 +188,7 @@ extension ServerConnection {
             } catch {
                 failure = error
             }
+            self.now = .now()
             self.owner.streamEnded()
             self.handlerReturned(id, failure)
         }
@@ -247,6 +250,7 @@ extension ServerConnection {
     private func deadlinePassed(_ id: Int32) {
         guard let stream = streams[id], stream.phase != .answered else { return }
         stream.deadlineTimer = nil
+        now = .now()
         breakOff(stream, Status(.deadlineExceeded, "the deadline has passed"))
     }
 
@@ -291,7 +295,7 @@ extension ServerConnection {
         if let timer = stream.deadlineTimer { timers.cancel(timer) }
         stream.deadlineTimer = nil
         guard let ended = owner.events.callEnded else { return }
-        let nanoseconds = (NIODeadline.now() - stream.startedAt).nanoseconds
+        let nanoseconds = (now - stream.startedAt).nanoseconds
         ended(stream.method?.path ?? Self.unknownMethod, code, nanoseconds / 1_000)
     }
 }

@@ -37,7 +37,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private(set) var peer = "unknown"
     /// What the peer's certificate says; set once the handshake is over.
     var identity: PeerIdentity?
-    /// The time of the last read or look: one question to the clock serves all that it brought.
+    /// The time of the last read, look or answer: one question to the clock serves all that it
+    /// brings.
     var now = NIODeadline.now()
     var frames: FrameGuard
     var scanner = FrameScanner()
@@ -94,6 +95,7 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        now = .now()
         if let end = wire.brokenBy { report(end) }
         if let drainTimer { timers.cancel(drainTimer) }
         drainTimer = nil

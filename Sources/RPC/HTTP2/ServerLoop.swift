@@ -192,8 +192,11 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     /// Counts a call in, or says why it is refused.
-    func callStarts(_ priority: CallPriority, by deadline: NIODeadline?) -> ReadyRefusal? {
-        let now = NIODeadline.now()
+    func callStarts(
+        _ priority: CallPriority,
+        by deadline: NIODeadline?,
+        at now: NIODeadline,
+    ) -> ReadyRefusal? {
         let remaining = deadline.map { ($0 - now).nanoseconds }
         let time = Int64(clamping: now.uptimeNanoseconds)
         switch overload.admit(priority, remaining: remaining, now: time) {
@@ -207,8 +210,8 @@ final class ServerLoop: @unchecked Sendable {
         }
     }
 
-    func callEnded(_ priority: CallPriority, startedAt: NIODeadline) {
-        overload.ended(priority, after: (.now() - startedAt).nanoseconds)
+    func callEnded(_ priority: CallPriority, startedAt: NIODeadline, at now: NIODeadline) {
+        overload.ended(priority, after: (now - startedAt).nanoseconds)
         invariant(overload.inFlight >= 0, "more calls ended than started")
     }
 

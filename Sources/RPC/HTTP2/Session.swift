@@ -265,6 +265,10 @@ final class Session {
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
                 value: UInt32(limits.headerListBytesMax),
             ),
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE.rawValue),
+                value: UInt32(limits.headerTableBytesMax),
+            ),
         ]
         switch role {
         case .server:

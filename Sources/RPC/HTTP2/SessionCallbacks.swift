@@ -38,6 +38,7 @@ private func apply(_ limits: SessionLimits, to options: OpaquePointer) {
     // Room goes back to the peer when the owner says so, see `Session.consume`.
     unsafe nghttp2_option_set_no_auto_window_update(options, 1)
     unsafe nghttp2_option_set_no_closed_streams(options, 1)
+    unsafe nghttp2_option_set_max_deflate_dynamic_table_size(options, limits.headerTableBytesMax)
     unsafe nghttp2_option_set_max_outbound_ack(options, limits.acknowledgementsQueuedMax)
     unsafe nghttp2_option_set_max_settings(options, limits.settingsEntriesMax)
     unsafe nghttp2_option_set_max_continuations(options, limits.continuationsMax)

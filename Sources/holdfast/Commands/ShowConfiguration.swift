@@ -72,7 +72,7 @@ struct ShowConfiguration: AsyncParsableCommand {
                 unit: key.entry.unit,
                 isRequired: key.entry.isRequired,
                 environment: key.variable,
-                flag: "--\(key.flag)",
+                flag: key.usage,
                 meaning: key.entry.meaning,
             )
         }

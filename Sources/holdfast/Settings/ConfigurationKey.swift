@@ -40,6 +40,43 @@ enum ConfigurationKey: String, CaseIterable {
     case grpcPlaintextAnywhere = "grpc.plaintext.anywhere"
     case grpcPortShared = "grpc.port.shared"
 
+    // Limits of the transport: TransportLimits.swift says what each means.
+    case rpcConnectionsPerAddressMax = "rpc.connections.per.address.max"
+    case rpcHeaderBytesMax = "rpc.header.bytes.max"
+    case rpcHeaderFieldsMax = "rpc.header.fields.max"
+    case rpcHeaderOverrunsMax = "rpc.header.overruns.max"
+    case rpcHeaderTableBytesMax = "rpc.header.table.bytes.max"
+    case rpcContinuationsMax = "rpc.continuations.max"
+    case rpcSettingsEntriesMax = "rpc.settings.entries.max"
+    case rpcStreamWindowBytes = "rpc.stream.window.bytes"
+    case rpcConnectionWindowBytes = "rpc.connection.window.bytes"
+    case rpcUnreadBytesMax = "rpc.unread.bytes.max"
+    case rpcUnsentBytesMax = "rpc.unsent.bytes.max"
+    case rpcPrefaceMsMax = "rpc.preface.ms.max"
+    case rpcHeadersMsMax = "rpc.headers.ms.max"
+    case rpcMessageMsMax = "rpc.message.ms.max"
+    case rpcStallMsMax = "rpc.stall.ms.max"
+    case rpcIdleMsMax = "rpc.idle.ms.max"
+    case rpcAgeMsMax = "rpc.age.ms.max"
+    case rpcAgeGraceMs = "rpc.age.grace.ms"
+    case rpcKeepaliveMs = "rpc.keepalive.ms"
+    case rpcKeepaliveMsMax = "rpc.keepalive.ms.max"
+    case rpcPingIntervalMs = "rpc.ping.interval.ms"
+    case rpcPingStrikesMax = "rpc.ping.strikes.max"
+    case rpcResetsBurst = "rpc.resets.burst"
+    case rpcResetsPerSecond = "rpc.resets.per.second"
+    case rpcProvokedResetsBurst = "rpc.provoked.resets.burst"
+    case rpcProvokedResetsPerSecond = "rpc.provoked.resets.per.second"
+    case rpcRefusedStreamsBurst = "rpc.refused.streams.burst"
+    case rpcRefusedStreamsPerSecond = "rpc.refused.streams.per.second"
+    case rpcSettingsBurst = "rpc.settings.burst"
+    case rpcSettingsIntervalMs = "rpc.settings.interval.ms"
+    case rpcFramesBurst = "rpc.frames.burst"
+    case rpcFramesPerSecond = "rpc.frames.per.second"
+    case rpcLateBytesMax = "rpc.late.bytes.max"
+    case rpcLateMs = "rpc.late.ms"
+    case rpcOverloadLatencyMs = "rpc.overload.latency.ms"
+
     /// What values a setting takes.
     enum Kind: Equatable {
         case text
@@ -221,7 +258,7 @@ enum ConfigurationKey: String, CaseIterable {
 
     /// The line of the table.
     var entry: Entry {
-        guard let entry = Self.table[self] else {
+        guard let entry = Self.table[self] ?? TransportLimits.entries[self] else {
             invariantBroken("setting \(rawValue) is missing from the table")
         }
         return entry
@@ -245,6 +282,9 @@ enum ConfigurationKey: String, CaseIterable {
 
     /// The name of its option.
     var optionName: NameSpecification { .customLong(flag) }
+
+    /// How it is written on the command line.
+    var usage: String { TransportLimits.has(self) ? "--limit \(rawValue)=" : "--\(flag)" }
 
     /// What the flag's help says.
     var help: ArgumentHelp {

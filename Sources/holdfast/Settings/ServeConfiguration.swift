@@ -30,6 +30,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var rpcCallsMax: Int
     var rpcMessageBytesMax: Int
     var rpcDeadlineDefaultMs: Int64
+    /// The transport with every limit that has no field of its own here.
+    var transport = RPCServerConfiguration()
     var rpcDeadlineMaxMs: Int64
     var batchRequestsMax: Int
     var gatePendingMs: Int
@@ -72,6 +74,7 @@ struct ServeConfiguration: Equatable, Sendable {
         rpcCallsMax = values.number(.rpcCallsMax)
         rpcMessageBytesMax = values.number(.rpcMessageBytesMax)
         rpcDeadlineDefaultMs = Int64(values.number(.rpcDeadlineDefaultMs))
+        TransportLimits.apply(values.number, to: &transport)
         rpcDeadlineMaxMs = Int64(values.number(.rpcDeadlineMaxMs))
         batchRequestsMax = values.number(.batchRequestsMax)
         gatePendingMs = values.number(.gatePendingMs)
@@ -99,6 +102,11 @@ struct ServeConfiguration: Equatable, Sendable {
             rpcDeadlineDefaultMs <= rpcDeadlineMaxMs,
             "rpc.deadline.default.ms (\(rpcDeadlineDefaultMs)) must not be above "
                 + "rpc.deadline.max.ms (\(rpcDeadlineMaxMs))",
+        )
+        demand(
+            rpcMessageBytesMax <= transport.unreadBytesMax,
+            "rpc.message.bytes.max (\(rpcMessageBytesMax)) must not be above "
+                + "rpc.unread.bytes.max (\(transport.unreadBytesMax))",
         )
         demand(
             rpcStreamsMax <= rpcCallsMax,

@@ -6,6 +6,15 @@ internal import ArgumentParser
 struct SettingFlags: ParsableArguments {
     @Option(help: "JSON file with settings; or HOLDFAST_CONFIG.")
     var config: String?
+    @Option(
+        name: .customLong("limit"),
+        help: ArgumentHelp(
+            "A limit of the transport, such as rpc.stall.ms.max=5000; may be repeated. "
+                + "`holdfast configuration` lists them.",
+            valueName: "name=value",
+        ),
+    )
+    var limits: [LimitArgument] = []
     @Option(name: ConfigurationKey.grpcHost.optionName, help: ConfigurationKey.grpcHost.help)
     var grpcHost: String?
     @Option(name: ConfigurationKey.grpcPort.optionName, help: ConfigurationKey.grpcPort.help)
@@ -179,6 +188,23 @@ struct SettingFlags: ParsableArguments {
             .grpcPlaintextAnywhere: grpcPlaintextAnywhere,
             .grpcPortShared: grpcPortShared,
         ]
-        return all.compactMapValues { $0 }
+        var given = all.compactMapValues { $0 }
+        for limit in limits { given[limit.key] = limit.value }
+        return given
+    }
+}
+
+/// The value of `--limit`.
+struct LimitArgument: ExpressibleByArgument {
+    let key: ConfigurationKey
+    let value: String
+
+    init?(argument: String) {
+        guard let mark = argument.firstIndex(of: "="),
+            let key = ConfigurationKey(rawValue: String(argument[..<mark])),
+            TransportLimits.has(key)
+        else { return nil }
+        self.key = key
+        value = String(argument[argument.index(after: mark)...])
     }
 }

@@ -95,7 +95,7 @@ struct Settings {
         if key.accepts(value.text) { return }
         let name =
             switch value.source {
-            case .flag: "--\(key.flag)"
+            case .flag: key.usage
             case .environment: key.variable
             case .file(let path): "\(key.rawValue) in \(path)"
             case .byDefault: key.rawValue
