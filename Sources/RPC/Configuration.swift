@@ -104,6 +104,9 @@ package struct RPCServerConfiguration: Hashable, Sendable {
     package var connectionsPerAddressMax = 512
     /// Connections that wait to be accepted, for each event loop.
     package var backlog = 1_024
+    /// Whether another process of the same user may listen on the port too: the kernel spreads
+    /// connections over both, so one can be restarted while the other serves.
+    package var sharesPort = false
 
     package init(host: String = "127.0.0.1", port: Int = 0) {
         self.host = host

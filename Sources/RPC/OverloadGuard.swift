@@ -50,6 +50,7 @@ struct OverloadGuard {
 
     /// Fewer answers than this say nothing about a window.
     private static let answersMin = 5
+    private static let retryStepMilliseconds: Int64 = 40
     private static let shrink = 0.85
     private static let growth = 1.1
 
@@ -67,8 +68,13 @@ struct OverloadGuard {
     }
 
     /// When a call that is refused now should come again, in milliseconds.
+    ///
+    /// In steps: the answer that carries it is made once for all refusals that name the same time,
+    /// and how much is in flight changes with every call.
     var retryMilliseconds: Int64 {
-        min(1_000, max(20, 2 * waitNanoseconds / 1_000_000))
+        let step = Self.retryStepMilliseconds
+        let wait = 2 * waitNanoseconds / 1_000_000
+        return min(1_000, max(1, (wait + step - 1) / step) * step)
     }
 
     /// How long a call takes that starts now, as far as is known.

@@ -28,6 +28,9 @@ package final class RPCServer: Sendable {
         case stopped
     }
 
+    /// How long a listener that goes away still accepts, in milliseconds: one turn of its loop.
+    private static let lastAcceptMilliseconds: Int64 = 1
+
     /// What `grpc.health.v1.Health` answers.
     package let health = HealthService()
     private let configuration: RPCServerConfiguration
@@ -126,7 +129,7 @@ package final class RPCServer: Sendable {
             return []
         }
         health.stop()
-        for listener in listeners { await closed(listener) }
+        await leavePort(listeners)
         let deadline = NIODeadline.now() + .milliseconds(graceMilliseconds)
         let drained = parts.map { part in
             let loop = part.loop.eventLoop
@@ -142,6 +145,31 @@ package final class RPCServer: Sendable {
                 try await future.get()
             } catch {
                 logger.error("event loop gone before the server", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Stops listening, after it has let in who waits to be accepted.
+    ///
+    /// Whoever is let in is told to go with the others and asks again; the kernel would reset the
+    /// connections that wait on a listener when it closes. A listener is closed right after a turn
+    /// that took all that waited, so what can still be lost came within that turn.
+    private func leavePort(_ listeners: [any Channel]) async {
+        let closing = listeners.map { listener in
+            listener.eventLoop.flatSubmit {
+                listener.setOption(.maxMessagesPerRead, value: UInt(self.configuration.backlog))
+                    .flatMap {
+                        let turn = TimeAmount.milliseconds(Self.lastAcceptMilliseconds)
+                        return listener.eventLoop.scheduleTask(in: turn) {}.futureResult
+                    }
+                    .flatMap { listener.close() }
+            }
+        }
+        for future in closing {
+            do {
+                try await future.get()
+            } catch {
+                logger.debug("listener was closed already", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -173,7 +201,7 @@ package final class RPCServer: Sendable {
         // Two processes of one user may share a port without noticing, once both ask for
         // SO_REUSEPORT. A listener that does not ask finds out whether somebody is there. It accepts
         // nobody: a client let in here would wait for ever on a connection that nobody serves.
-        if configuration.port != 0 {
+        if configuration.port != 0, !configuration.sharesPort {
             let probe = try await bind(
                 ServerBootstrap(group: first.loop.eventLoop)
                     .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

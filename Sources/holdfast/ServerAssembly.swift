@@ -207,6 +207,7 @@ struct ServerAssembly {
         var rpc = configuration.transport
         rpc.host = configuration.grpcHost
         rpc.port = configuration.grpcPort
+        rpc.sharesPort = configuration.grpcPortShared
         rpc.session.streamsMax = configuration.rpcStreamsMax
         rpc.connectionsMax = configuration.rpcConnectionsMax
         rpc.callsMax = configuration.rpcCallsMax

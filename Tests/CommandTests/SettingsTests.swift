@@ -197,6 +197,14 @@ import Testing
         }
     }
 
+    @Test func `a port is shared only when it is asked for`() async throws {
+        let alone = try ServeConfiguration(try await settings(flags: Self.required))
+        #expect(!alone.grpcPortShared)
+        let flags = try SettingFlags.parse(["--grpc-port-shared", "true"]).values
+        let shared = Self.required.merging(flags) { _, new in new }
+        #expect(try ServeConfiguration(try await settings(flags: shared)).grpcPortShared)
+    }
+
     @Test func `limits share one flag`() throws {
         let flags = try SettingFlags.parse(["--limit", "rpc.stall.ms.max=5000"])
         #expect(flags.values == [.rpcStallMsMax: "5000"])

@@ -224,4 +224,25 @@ private struct SplitMix {
         #expect(guardian.admit(.exempt, remaining: 20_000_000, now: now) == .run)
         #expect((100...400).contains(guardian.retryMilliseconds))
     }
+
+    @Test func `refusals name few times, so that their answer is made once for many`() {
+        var guardian = OverloadGuard(OverloadGuard.Limits(callsMax: 1_000))
+        var now: Int64 = 1
+        for _ in 0..<100 { _ = guardian.admit(.normal, remaining: nil, now: now) }
+        for _ in 0..<20 {
+            for _ in 0..<100 {
+                guardian.ended(.normal, after: 90_000_000)
+                _ = guardian.admit(.normal, remaining: nil, now: now)
+            }
+            now += 100_000_000
+        }
+        var times: Set<Int64> = []
+        for _ in 0..<800 {
+            _ = guardian.admit(.high, remaining: nil, now: now)
+            times.insert(guardian.retryMilliseconds)
+        }
+        #expect(times.count > 5)
+        #expect(times.count <= 26, "\(times.sorted())")
+        #expect(times.max() == 1_000)
+    }
 }

@@ -57,9 +57,8 @@ struct ReplayCommand: AsyncParsableCommand {
     var allowRemote = false
 
     func validate() throws {
-        let address = try self.address()
-        let isLocal = ["localhost", "::1"].contains(address.host) || address.host.hasPrefix("127.")
-        guard isLocal || allowRemote else {
+        let address = try serverAddress(server)
+        guard isThisMachine(address.host) || allowRemote else {
             throw ValidationError(
                 "\(address.host) is not this machine: add --allow-remote if meant"
             )
@@ -95,7 +94,7 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     private func options() throws -> ReplayOptions {
-        let address = try self.address()
+        let address = try serverAddress(server)
         var options = ReplayOptions(file: file, run: runName ?? Self.runOfNow)
         options.host = address.host
         options.port = address.port
@@ -110,12 +109,4 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     private static let runOfNow = "r\(Int(Date().timeIntervalSince1970))"
-
-    private func address() throws -> (host: String, port: Int) {
-        guard let colon = server.lastIndex(of: ":"),
-            let port = Int(server[server.index(after: colon)...]), (1...65_535).contains(port)
-        else { throw ValidationError("--server takes HOST:PORT, not '\(server)'") }
-        let host = server[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
-        return (host, port)
-    }
 }

@@ -38,6 +38,7 @@ enum ConfigurationKey: String, CaseIterable {
     case tlsClientRequired = "tls.client.required"
     case tlsHandshakeMsMax = "tls.handshake.ms.max"
     case grpcPlaintextAnywhere = "grpc.plaintext.anywhere"
+    case grpcPortShared = "grpc.port.shared"
 
     // Limits of the transport: TransportLimits.swift says what each means.
     case rpcConnectionsPerAddressMax = "rpc.connections.per.address.max"
@@ -234,6 +235,11 @@ enum ConfigurationKey: String, CaseIterable {
             kind: .choice(["false", "true"]),
             byDefault: "false",
             meaning: "Whether a server without TLS may listen beyond loopback.",
+        ),
+        .grpcPortShared: Entry(
+            kind: .choice(["false", "true"]),
+            byDefault: "false",
+            meaning: "Whether other servers may listen on grpc.port too.",
         ),
     ]
 

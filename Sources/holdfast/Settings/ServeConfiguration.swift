@@ -47,6 +47,7 @@ struct ServeConfiguration: Equatable, Sendable {
     /// Nil: calls come without encryption.
     var tls: ServerTLS?
     var grpcPlaintextAnywhere: Bool
+    var grpcPortShared: Bool
 
     /// Reads the settings of a server.
     ///
@@ -86,6 +87,7 @@ struct ServeConfiguration: Equatable, Sendable {
         accessOpenAnywhere = values.text(.accessOpenAnywhere) == "true"
         tls = values.tls
         grpcPlaintextAnywhere = values.text(.grpcPlaintextAnywhere) == "true"
+        grpcPortShared = values.text(.grpcPortShared) == "true"
         let problems = relationProblems + values.tlsProblems
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }

@@ -145,6 +145,11 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.grpcPlaintextAnywhere.help
     )
     var grpcPlaintextAnywhere: String?
+    @Option(
+        name: ConfigurationKey.grpcPortShared.optionName,
+        help: ConfigurationKey.grpcPortShared.help
+    )
+    var grpcPortShared: String?
 
     /// The flags that were given.
     var values: [ConfigurationKey: String] {
@@ -181,6 +186,7 @@ struct SettingFlags: ParsableArguments {
             .tlsClientRequired: tlsClientRequired,
             .tlsHandshakeMsMax: tlsHandshakeMsMax,
             .grpcPlaintextAnywhere: grpcPlaintextAnywhere,
+            .grpcPortShared: grpcPortShared,
         ]
         var given = all.compactMapValues { $0 }
         for limit in limits { given[limit.key] = limit.value }

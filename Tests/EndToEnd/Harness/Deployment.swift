@@ -76,13 +76,19 @@ final class Deployment: Sendable {
         for server in servers { try server.start() }
     }
 
-    /// Another server on the same Redis and database, not started yet.
-    func makeServer(number: Int, settings: [String: String] = [:]) -> ServerProcess {
+    /// Another server on the same Redis and database, not started yet; 0 lets the system choose its
+    /// port.
+    func makeServer(
+        number: Int,
+        grpcPort: Int = 0,
+        settings: [String: String] = [:],
+    ) -> ServerProcess {
         ServerProcess(
             number: number,
             conninfo: conninfo,
             redis: redis.socketPath,
             settings: settings,
+            grpcPort: grpcPort,
         )
     }
 
@@ -130,7 +136,14 @@ final class ServerProcess: Sendable {
     private let settings: [String: String]
     private let state = Mutex(State())
 
-    init(number: Int, conninfo: String, redis: String, settings: [String: String]) {
+    init(
+        number: Int,
+        conninfo: String,
+        redis: String,
+        settings: [String: String],
+        grpcPort: Int = 0,
+    ) {
+        state.withLock { $0.ports = (grpcPort, 0) }
         var all = [
             "--postgres": conninfo, "--redis": "unix:\(redis)", "--server-name": "s\(number)",
             "--loops": "1", "--log-level": "warning",
