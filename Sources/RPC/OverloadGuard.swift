@@ -59,7 +59,7 @@ struct OverloadGuard {
     private(set) var inFlight = 0
     /// Calls in flight that are allowed now.
     private(set) var limit: Double
-    /// Answers per nanosecond, smoothed over windows.
+    /// Answers per nanosecond while a queue stands, smoothed over windows; 0 while none does.
     private var rate = 0.0
 
     init(_ limits: Limits) {
@@ -120,19 +120,27 @@ struct OverloadGuard {
         return max(share, Double(limits.callsMin) / 2)
     }
 
+    /// What was answered while a queue stood is what can be answered; what was answered without one is
+    /// only what was asked for, and says nothing: a sudden burst must not be measured by the quiet
+    /// before it.
+    private mutating func learnRate(_ now: Int64, _ isQueueStanding: Bool) {
+        guard isQueueStanding else {
+            rate = 0
+            return
+        }
+        let answers = window.counts[0] + window.counts[1] + window.counts[2]
+        let measured = Double(answers) / Double(now - window.endsAt + limits.windowNanoseconds)
+        rate = rate == 0 ? measured : 0.7 * rate + 0.3 * measured
+    }
+
     /// Moves the limit by what the window has seen.
     private mutating func roll(_ now: Int64) {
-        let answers = window.counts[0] + window.counts[1] + window.counts[2]
-        if window.endsAt > 0, answers > 0 {
-            let length = Double(now - window.endsAt + limits.windowNanoseconds)
-            let measured = Double(answers) / length
-            rate = rate == 0 ? measured : 0.7 * rate + 0.3 * measured
-        }
         var isQueueStanding = false
         for index in 0..<CallPriority.exempt.rawValue
         where window.counts[index] >= Self.answersMin {
             if window.fastest[index] > limits.targetNanoseconds { isQueueStanding = true }
         }
+        learnRate(now, isQueueStanding)
         if isQueueStanding {
             let used = min(limit, Double(window.inFlightMax))
             limit = max(Double(limits.callsMin), used * Self.shrink)

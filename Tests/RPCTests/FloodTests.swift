@@ -183,12 +183,12 @@ struct Flood: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Pages of memory that are resident, in bytes.
     /// A sanitizer keeps what was freed for a while, so that it can tell of late uses.
     private static let growthBytesMax =
         ProcessInfo.processInfo.environment["HOLDFAST_TEST_SANITIZER"] == nil
         ? 33_554_432 : 536_870_912
 
+    /// Pages of memory that are resident, in bytes.
     private static func residentBytes() throws -> Int {
         let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
         let pages = try #require(text.split(separator: " ").dropFirst().first.flatMap { Int($0) })

@@ -257,6 +257,28 @@ struct GuardRun {
         #expect(run.verdicts.last == Self.calm(budget.limit))
     }
 
+    @Test func `taking back calls whose time is over is no rapid reset`() {
+        var frames = FrameGuard(SessionLimits())
+        var stream: Int32 = -1
+        func reset(isOverdue: Bool) -> FrameVerdict {
+            stream += 2
+            let head = FrameHeader(length: 1, type: FrameType.headers, flags: 5, stream: stream)
+            _ = frames.received(head, now: 1)
+            let reset = FrameHeader(length: 4, type: 3, flags: 0, stream: stream)
+            return frames.received(reset, now: 1, isOverdue: isOverdue)
+        }
+        for _ in 0..<5_000 {
+            let verdict = reset(isOverdue: true)
+            #expect(verdict == .goOn)
+        }
+        for _ in 0..<200 {
+            let verdict = reset(isOverdue: false)
+            #expect(verdict == .goOn)
+        }
+        let verdict = reset(isOverdue: false)
+        #expect(verdict == Self.calm(.resets))
+    }
+
     @Test func `resets of our own accord cost the peer nothing`() {
         var run = GuardRun()
         for code in [HTTP2Code.noError, .cancel, .internalError] {

@@ -207,38 +207,49 @@ private struct SplitMix {
         #expect(guardian.limit > 900)
     }
 
+    /// A guard that has seen a queue stand: 100 answers in 100 ms, each after 110 ms; one call is in
+    /// flight, at `now`.
+    private func crowded() -> (guardian: OverloadGuard, now: Int64) {
+        var limits = OverloadGuard.Limits(callsMax: 1_000)
+        limits.callsMin = 16
+        var guardian = OverloadGuard(limits)
+        for _ in 0..<100 { _ = guardian.admit(.normal, remaining: nil, now: 1) }
+        for _ in 0..<100 { guardian.ended(.normal, after: 110_000_000) }
+        let now: Int64 = 100_000_001
+        _ = guardian.admit(.high, remaining: nil, now: now)
+        return (guardian, now)
+    }
+
     @Test func `a call without the time that calls take is refused at once`() {
-        var guardian = OverloadGuard(OverloadGuard.Limits(callsMax: 1_000))
-        var now: Int64 = 1
-        // 100 answers in each window, with 100 in flight: each takes 100 ms.
-        for _ in 0..<100 { _ = guardian.admit(.normal, remaining: nil, now: now) }
-        for _ in 0..<20 {
-            for _ in 0..<100 {
-                guardian.ended(.normal, after: 90_000_000)
-                _ = guardian.admit(.normal, remaining: nil, now: now)
-            }
-            now += 100_000_000
-        }
+        let (crowdedGuardian, now) = crowded()
+        var guardian = crowdedGuardian
+        for _ in 0..<59 { _ = guardian.admit(.high, remaining: nil, now: now) }
+        #expect(guardian.inFlight == 60)
         #expect(guardian.admit(.normal, remaining: 20_000_000, now: now) == .tooLate)
         #expect(guardian.admit(.normal, remaining: 400_000_000, now: now) == .run)
         #expect(guardian.admit(.exempt, remaining: 20_000_000, now: now) == .run)
         #expect((100...400).contains(guardian.retryMilliseconds))
     }
 
-    @Test func `refusals name few times, so that their answer is made once for many`() {
+    @Test func `a burst is not measured by the quiet before it`() {
         var guardian = OverloadGuard(OverloadGuard.Limits(callsMax: 1_000))
         var now: Int64 = 1
-        for _ in 0..<100 { _ = guardian.admit(.normal, remaining: nil, now: now) }
-        for _ in 0..<20 {
-            for _ in 0..<100 {
-                guardian.ended(.normal, after: 90_000_000)
-                _ = guardian.admit(.normal, remaining: nil, now: now)
-            }
-            now += 100_000_000
+        for _ in 0..<100 {
+            for _ in 0..<6 { _ = guardian.admit(.normal, remaining: 2_000_000_000, now: now) }
+            for _ in 0..<6 { guardian.ended(.normal, after: 1_000_000) }
+            now += 500_000_000
         }
+        for _ in 0..<800 {
+            #expect(guardian.admit(.normal, remaining: 200_000_000, now: now) == .run)
+        }
+    }
+
+    @Test func `refusals name few times, so that their answer is made once for many`() {
+        let (crowdedGuardian, now) = crowded()
+        var guardian = crowdedGuardian
         var times: Set<Int64> = []
         for _ in 0..<800 {
-            _ = guardian.admit(.high, remaining: nil, now: now)
+            _ = guardian.admit(.exempt, remaining: nil, now: now)
             times.insert(guardian.retryMilliseconds)
         }
         #expect(times.count > 5)

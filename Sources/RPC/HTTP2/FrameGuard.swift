@@ -91,8 +91,14 @@ struct FrameGuard {
 
     /// Judges a frame that has begun to arrive.
     ///
-    /// - Parameter now: nanoseconds of a clock that never goes back.
-    mutating func received(_ header: FrameHeader, now: Int64) -> FrameVerdict {
+    /// - Parameters:
+    ///   - now: nanoseconds of a clock that never goes back.
+    ///   - isOverdue: for RST_STREAM, whether the time of its call is over.
+    mutating func received(
+        _ header: FrameHeader,
+        now: Int64,
+        isOverdue: Bool = false,
+    ) -> FrameVerdict {
         if isWithinBlock, header.type != FrameType.continuation {
             return .end(ConnectionEnd(code: .protocolError, debug: "header block is incomplete"))
         }
@@ -109,7 +115,7 @@ struct FrameGuard {
             return Self.spend(&windowUpdates, now, .windowUpdates, "too_many_window_updates")
         case FrameType.priority:
             return Self.spend(&priorities, now, .priorities, "too_many_priorities")
-        case FrameType.resetStream: return reset(header, now)
+        case FrameType.resetStream: return reset(header, now, isOverdue: isOverdue)
         case FrameType.settings: return settings(header, now)
         case FrameType.ping: return ping(header, now)
         default: return needless(now)
@@ -185,10 +191,16 @@ struct FrameGuard {
         return verdict == .goOn ? .ignore : verdict
     }
 
-    private mutating func reset(_ header: FrameHeader, _ now: Int64) -> FrameVerdict {
+    private mutating func reset(
+        _ header: FrameHeader,
+        _ now: Int64,
+        isOverdue: Bool,
+    ) -> FrameVerdict {
         switch streams[header.stream] {
         case .open, .peerEnded:
             streams[header.stream] = nil
+            // Who gives a call up whose time is over does what it should, also by the thousand.
+            if isOverdue { return needless(now) }
             return Self.spend(&resets, now, .resets, "too_many_resets")
         case .weEnded, .resetByUs:
             // A client that has its answer may well take back the rest of its request.

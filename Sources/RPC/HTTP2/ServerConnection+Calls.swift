@@ -198,7 +198,7 @@ extension ServerConnection {
     private func hasRoom(_ stream: ServerStream) -> Bool {
         if unsentCount <= owner.configuration.unsentBytesMax { return true }
         owner.events.limitHit?(.unsentReplies)
-        fail(stream, Status(.resourceExhausted, "too many replies wait on this connection"))
+        refuse(stream, owner.overloaded())
         return false
     }
 

@@ -16,9 +16,12 @@ extension ServerConnection {
         var end: ConnectionEnd?
         let harmless = unsafe buffer.withUnsafeReadableBytes { bytes in
             unsafe scanner.scan(bytes) { header, _ in
-                guard case .end(let reason) = frames.received(header, now: nanoseconds) else {
-                    return true
-                }
+                let verdict = frames.received(
+                    header,
+                    now: nanoseconds,
+                    isOverdue: header.type == FrameType.resetStream && isOverdue(header.stream),
+                )
+                guard case .end(let reason) = verdict else { return true }
                 end = reason
                 return false
             }
@@ -30,6 +33,15 @@ extension ServerConnection {
         var rest = buffer
         if let part = rest.readSlice(length: harmless) { wire.receive(part) }
         wire.end(end)
+    }
+
+    /// Whether the time of a call is over, or nearly: its caller's clock began a little earlier.
+    ///
+    /// A call that was hardly begun is never overdue, whatever its deadline says.
+    private func isOverdue(_ id: Int32) -> Bool {
+        guard let stream = streams[id], let deadline = stream.deadline else { return false }
+        let age = (now - stream.startedAt).nanoseconds
+        return age > 50_000_000 && age / 4 >= (deadline - stream.startedAt).nanoseconds / 5
     }
 
     /// A reset of ours: whoever provokes too many of them has to go.

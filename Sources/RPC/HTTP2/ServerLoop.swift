@@ -230,7 +230,8 @@ final class ServerLoop: @unchecked Sendable {
         invariant(streamsRunning >= 0, "more streams ended than started")
     }
 
-    private func overloaded() -> ReadyRefusal {
+    /// What a call is told now for which there is no room.
+    func overloaded() -> ReadyRefusal {
         let milliseconds = overload.retryMilliseconds
         if refusal.retryMilliseconds != milliseconds {
             refusal = ReadyRefusal(retryMilliseconds: milliseconds)
