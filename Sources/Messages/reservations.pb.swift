@@ -219,7 +219,8 @@ package nonisolated struct Holdfast_V1_ReserveRequest: Sendable {
   /// Whose it is, up to 128 bytes.
   package var owner: String = String()
 
-  /// Through which channel, up to 64 bytes; units withheld from it are not promised.
+  /// Through which channel, up to 64 bytes; units withheld from it are not promised. A caller that is
+  /// limited to a channel means its own when this is empty.
   package var channel: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
