@@ -30,6 +30,8 @@ package final class LoopLedger: ReservationLedgerPort {
     private let loading: TurnBatch<[PositionID], Result<[LoadedPosition], Failure>>
     private let barriers: TurnBatch<BarrierQuestion, Result<Barrier, Failure>>
     private let releasing: TurnBatch<ReservationCommand, Result<CommandReply, Failure>>
+    private let confirming: TurnBatch<ReservationCommand, Result<CommandReply, Failure>>
+    private let reading: TurnBatch<ID, Result<Reservation?, Failure>>
 
     package init(
         loop: Loop,
@@ -55,6 +57,12 @@ package final class LoopLedger: ReservationLedgerPort {
         }
         releasing = TurnBatch(loop: loop, itemsMax: 200, late: .failure(.deadlineExceeded)) {
             await queries.carryOut($0)
+        }
+        confirming = TurnBatch(loop: loop, itemsMax: 200, late: .failure(.deadlineExceeded)) {
+            await queries.carryOut($0)
+        }
+        reading = TurnBatch(loop: loop, itemsMax: 200, late: .failure(.deadlineExceeded)) {
+            await queries.reservations($0)
         }
     }
 
@@ -213,15 +221,20 @@ package final class LoopLedger: ReservationLedgerPort {
             }
         }
         let reply: CommandReply
-        if command.kind == .release {
+        switch command.kind {
+        case .release:
             reply = try await releasing.answer(command).get()
-        } else {
+        case .confirm where ids.isEmpty:
+            // Each by itself would hold its positions for a whole commit, one after the other, and
+            // hold the reservations of everybody else up with them.
+            reply = try await confirming.answer(command).get()
+        default:
             reply = try await ReservationQueries(postgres: postgres).carryOut(command, ids).get()
         }
         return reply.outcome(of: command, positions: ids)
     }
 
     package func reservation(_ id: ID) async throws(Failure) -> Reservation? {
-        try await ReservationQueries(postgres: postgres).reservation(id)
+        try await reading.answer(id).get()
     }
 }

@@ -183,15 +183,15 @@ struct ReservationQueries: Sendable {
         await resolve([(command, positions)])[0]
     }
 
-    func reservation(_ id: ID) async throws(Failure) -> Reservation? {
+    /// Reservations as they are now, nil where there is none; in one round trip.
+    func reservations(_ ids: [ID]) async -> [Result<Reservation?, Failure>] {
         do throws(PostgresError) {
-            let rows = try await postgres.execute(
-                SQL.reservation,
-                [.uuid(id), .null, .bool(false)],
+            let results = try await postgres.transaction(
+                ids.map { (SQL.reservation, [.uuid($0), .null, .bool(false)]) }
             )
-            return rows.first?.reservation()
+            return results.map { .success($0.first?.reservation()) }
         } catch {
-            throw error.failure
+            return ids.map { _ in .failure(error.failure) }
         }
     }
 

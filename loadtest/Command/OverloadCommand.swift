@@ -50,6 +50,14 @@ struct OverloadCommand: AsyncParsableCommand {
     @Option(help: "Calls per second that are never exceeded.")
     var rateMax = 200_000
 
+    @Flag(
+        help: """
+            Only Reserve. A Confirm costs several Reserves and goes first, so with the whole mix the \
+            same work is fewer calls.
+            """
+    )
+    var reserveOnly = false
+
     @Flag(help: "The report as JSON.")
     var json = false
 
@@ -94,6 +102,7 @@ struct OverloadCommand: AsyncParsableCommand {
                 return multiple
             }
         options.deadlineMilliseconds = deadline
+        options.isReserveOnly = reserveOnly
         options.ratePerSecondMax = rateMax
         return options
     }

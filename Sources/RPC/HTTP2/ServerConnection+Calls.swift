@@ -198,7 +198,7 @@ extension ServerConnection {
     private func hasRoom(_ stream: ServerStream) -> Bool {
         if unsentCount <= owner.configuration.unsentBytesMax { return true }
         owner.events.limitHit?(.unsentReplies)
-        refuse(stream, owner.overloaded())
+        refuse(stream, owner.overloaded(stream.method?.priority ?? .normal))
         return false
     }
 

@@ -37,11 +37,12 @@ extension ServerConnection {
 
     /// Whether the time of a call is over, or nearly: its caller's clock began a little earlier.
     ///
-    /// A call that was hardly begun is never overdue, whatever its deadline says.
+    /// A deadline that is very near is no way around the budget of resets: the server ends such a
+    /// call by itself, with or without a reset.
     private func isOverdue(_ id: Int32) -> Bool {
         guard let stream = streams[id], let deadline = stream.deadline else { return false }
         let age = (now - stream.startedAt).nanoseconds
-        return age > 50_000_000 && age / 4 >= (deadline - stream.startedAt).nanoseconds / 5
+        return age > 0 && age / 4 >= (deadline - stream.startedAt).nanoseconds / 5
     }
 
     /// A reset of ours: whoever provokes too many of them has to go.

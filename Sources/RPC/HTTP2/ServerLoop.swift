@@ -46,7 +46,7 @@ final class ServerLoop: @unchecked Sendable {
     private var overload: OverloadGuard
     private var streamsRunning = 0
     private let streamsMax: Int
-    private var refusal = ReadyRefusal(retryMilliseconds: 0)
+    private var refusals = CallPriority.allCases.map { _ in ReadyRefusal(retryMilliseconds: 0) }
     private var drained: EventLoopPromise<Void>?
     private var looking: RepeatedTask?
 
@@ -203,10 +203,10 @@ final class ServerLoop: @unchecked Sendable {
         case .run: return nil
         case .full:
             events.limitHit?(.calls)
-            return overloaded()
+            return overloaded(priority)
         case .overloaded, .tooLate:
             events.limitHit?(.overload)
-            return overloaded()
+            return overloaded(priority)
         }
     }
 
@@ -219,7 +219,7 @@ final class ServerLoop: @unchecked Sendable {
     func streamStarts() -> ReadyRefusal? {
         if streamsRunning >= streamsMax {
             events.limitHit?(.calls)
-            return overloaded()
+            return overloaded(.normal)
         }
         streamsRunning += 1
         return nil
@@ -231,11 +231,11 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     /// What a call is told now for which there is no room.
-    func overloaded() -> ReadyRefusal {
-        let milliseconds = overload.retryMilliseconds
-        if refusal.retryMilliseconds != milliseconds {
-            refusal = ReadyRefusal(retryMilliseconds: milliseconds)
+    func overloaded(_ priority: CallPriority) -> ReadyRefusal {
+        let milliseconds = overload.retryMilliseconds(priority)
+        if refusals[priority.rawValue].retryMilliseconds != milliseconds {
+            refusals[priority.rawValue] = ReadyRefusal(retryMilliseconds: milliseconds)
         }
-        return refusal
+        return refusals[priority.rawValue]
     }
 }

@@ -60,7 +60,7 @@ package enum Overload {
         let book =
             await loop.start {
                 NIOLoopBound(
-                    OverloadBook(run: options.run, skus: options.skus),
+                    OverloadBook(options),
                     eventLoop: loop.eventLoop,
                 )
             }
@@ -88,7 +88,9 @@ package enum Overload {
         for multiple in options.multiples {
             let rate = min(capacity * multiple, Double(options.ratePerSecondMax))
             // As many holds as the confirmations of the level may need, so that each is a real one.
-            await closed.hold(Int(rate * Double(options.levelSeconds) / 10))
+            if !options.isReserveOnly {
+                await closed.hold(Int(rate * Double(options.levelSeconds) / 10))
+            }
             watch("offering \(Int(rate)) calls/s, \(options.levelSeconds) s")
             let level = OpenLoop(calls: calls, loop: loop, openMax: options.openMax)
             var figures = await level.run(rate: rate, seconds: options.levelSeconds)
@@ -104,7 +106,7 @@ package enum Overload {
         _ options: OverloadOptions,
         _ client: RPCClient,
     ) async throws(OverloadFailure) {
-        let names = OverloadBook(run: options.run, skus: options.skus)
+        let names = OverloadBook(options)
         var request = Holdfast_V1_ReceiveRequest()
         request.idempotencyKey = "overload-\(options.run)-stock"
         request.lines = (0..<options.skus)

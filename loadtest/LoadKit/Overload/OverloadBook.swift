@@ -9,6 +9,7 @@ final class OverloadBook {
 
     private let run: String
     private let skus: Int
+    private let isReserveOnly: Bool
     private var number = 0
     /// Holds that nobody has confirmed yet.
     private var held: [String] = []
@@ -22,9 +23,10 @@ final class OverloadBook {
     private(set) var reservedEver = 0
     private(set) var confirmedEver = 0
 
-    init(run: String, skus: Int) {
-        self.run = run
-        self.skus = skus
+    init(_ options: OverloadOptions) {
+        run = options.run
+        skus = options.skus
+        isReserveOnly = options.isReserveOnly
     }
 
     var heldCount: Int { held.count }
@@ -43,7 +45,8 @@ final class OverloadBook {
     /// One Confirm, five Reserves and four GetReservations of every ten; while there is nothing to
     /// confirm or to read, a Reserve takes the place.
     func nextKind(_ number: Int) -> OverloadCall {
-        switch number % 10 {
+        if isReserveOnly { return .reserve }
+        return switch number % 10 {
         case 0: held.isEmpty ? .reserve : .confirm
         case 2, 4, 6, 8: known.isEmpty ? .reserve : .read
         default: .reserve

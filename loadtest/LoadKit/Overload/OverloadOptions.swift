@@ -17,6 +17,8 @@ package struct OverloadOptions: Hashable, Sendable {
     /// What every call may take from the moment that it was meant to be made, in milliseconds.
     package var deadlineMilliseconds: Int64 = 1_000
     package var skus = 64
+    /// Only Reserve: calls that cost alike, so that calls per second compare across levels.
+    package var isReserveOnly = false
     /// More is never offered, in calls per second, whatever the capacity.
     package var ratePerSecondMax = 200_000
     /// Calls that may be open at once; one that would be more is not made and counts as an error.
