@@ -178,6 +178,7 @@ extension ServerConnection {
             let accepted = ("grpc-accept-encoding", MessageEncoding.accepted)
             refuse(stream, status, httpStatus: 200, accepted)
         case .http(let code, let reason):
+            stream.isForeign = true
             let status = Status(code == 415 ? .invalidArgument : .internal, reason)
             refuse(stream, status, httpStatus: code, code == 405 ? ("allow", "POST") : nil)
         }

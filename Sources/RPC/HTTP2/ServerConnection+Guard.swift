@@ -71,8 +71,8 @@ extension ServerConnection {
 
     /// The answer is out before the request is in.
     ///
-    /// The rest is of no use, but it is still looked at for a while: most clients end it at once, and
-    /// one whose request breaks the rules shall hear so.
+    /// The rest is of no use, but that of a foreign request is still looked at for a while: most
+    /// clients end it at once, and one whose request breaks the rules of HTTP/2 shall hear so.
     func awaitEnd(_ stream: ServerStream) {
         let id = stream.id
         let milliseconds = owner.configuration.session.lateBodyMilliseconds
@@ -93,7 +93,7 @@ extension ServerConnection {
         if !wasOver, stream.lateBytes > countMax { stopListening(id) }
     }
 
-    private func stopListening(_ id: Int32) {
+    func stopListening(_ id: Int32) {
         session?.reset(stream: id, code: NGHTTP2_NO_ERROR)
         wire.scheduleFlush()
     }

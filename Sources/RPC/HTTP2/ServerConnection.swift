@@ -228,7 +228,12 @@ extension ServerConnection: SessionEvents {
 
     func headersSentLast(stream id: Int32) {
         guard let stream = find(id), !stream.hasEnded else { return }
-        awaitEnd(stream)
+        if stream.isForeign {
+            awaitEnd(stream)
+        } else {
+            // The rest of the call is of no use, and some clients wait until they are told so.
+            stopListening(id)
+        }
     }
 
     func streamClosed(stream id: Int32, errorCode: UInt32) {

@@ -44,6 +44,8 @@ final class ServerStream {
     var messageStartedAt: NIODeadline?
     /// The peer has ended its side.
     var hasEnded = false
+    /// It was answered with a status of HTTP: whoever asks is no client of gRPC.
+    var isForeign = false
     /// Bytes of the request that came after the answer.
     var lateBytes = 0
     /// Ends the wait for the rest of a request that has its answer.
