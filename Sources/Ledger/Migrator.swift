@@ -150,6 +150,7 @@ struct Migration: Sendable {
         Migration("V0003_resolve", PackageResources.V0003_resolve_sql),
         Migration("V0004_stock_commands", PackageResources.V0004_stock_commands_sql),
         Migration("V0005_orders", PackageResources.V0005_orders_sql),
+        Migration("V0006_resolve_whole", PackageResources.V0006_resolve_whole_sql),
     ]
 }
 

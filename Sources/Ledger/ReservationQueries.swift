@@ -152,7 +152,8 @@ struct ReservationQueries: Sendable {
         }
     }
 
-    /// Commands of one kind without lines; a reservation that is named twice has its turn later.
+    /// Commands of one kind without lines; a reservation, or a request key, that is named twice has
+    /// its turn later.
     func carryOut(
         _ commands: [ReservationCommand]
     ) async -> [Result<CommandReply, Failure>] {
@@ -166,9 +167,20 @@ struct ReservationQueries: Sendable {
                 return true
             }
             if rest.isEmpty { break }
-            var ids: Set<ID> = []
-            let now = rest.filter { ids.insert(commands[$0].id).inserted }
-            rest.removeAll { now.contains($0) }
+            var named: Set<ID> = []
+            var now: [Int] = []
+            var later: [Int] = []
+            for index in rest {
+                let command = commands[index]
+                if named.contains(command.id) || command.requestKey.map(named.contains) == true {
+                    later.append(index)
+                } else {
+                    now.append(index)
+                }
+                named.insert(command.id)
+                if let key = command.requestKey { named.insert(key) }
+            }
+            rest = later
             let answers = await resolve(now.map { (commands[$0], []) })
             for (index, answer) in zip(now, answers) { replies[index] = answer }
         }
@@ -186,10 +198,11 @@ struct ReservationQueries: Sendable {
     /// Reservations as they are now, nil where there is none; in one round trip.
     func reservations(_ ids: [ID]) async -> [Result<Reservation?, Failure>] {
         do throws(PostgresError) {
-            let results = try await postgres.transaction(
-                ids.map { (SQL.reservation, [.uuid($0), .null, .bool(false)]) }
+            let rows = try await postgres.execute(
+                SQL.reservations,
+                [.uuids(ids), .optionalUUIDs(ids.map { _ in nil }), .bool(false)],
             )
-            return results.map { .success($0.first?.reservation()) }
+            return rows.map { .success($0.optionalReservation()) }
         } catch {
             return ids.map { _ in .failure(error.failure) }
         }
@@ -199,35 +212,38 @@ struct ReservationQueries: Sendable {
     private func resolve(
         _ commands: [(ReservationCommand, [PositionID])]
     ) async -> [Result<CommandReply, Failure>] {
-        var statements = [(SQL.resolveBatch, parameters(commands))]
-        for (command, _) in commands {
-            let isTransfer = command.kind == .transfer
-            statements.append(
-                (
-                    SQL.reservation,
-                    [
-                        .uuid(isTransfer ? command.newID ?? command.id : command.id),
-                        isTransfer ? .null : command.requestKey.map { .uuid($0) } ?? .null,
-                        .bool(!isTransfer),
-                    ]
-                )
-            )
-        }
+        let kind = commands[0].0.kind
+        let isTransfer = kind == .transfer
+        let statements = [
+            (SQL.resolveBatch, parameters(commands)),
+            (
+                SQL.reservations,
+                [
+                    .uuids(commands.map { isTransfer ? $0.0.newID ?? $0.0.id : $0.0.id }),
+                    .optionalUUIDs(commands.map { isTransfer ? nil : $0.0.requestKey }),
+                    .bool(!isTransfer),
+                ]
+            ),
+        ]
         do throws(PostgresError) {
             let results = try await transact(statements)
             let row = results[0][0]
             let outcomes = row.int2s(1)
+            let states = row.int2s(2)
+            let positions = row.int8s(3)
+            let units = row.int8s(4)
             let rows = row.viewRows(from: 5, isFresh: true)
+            let left = results[1]
             return commands.indices.map { index in
                 .success(
                     CommandReply(
                         outcome: outcomes[index],
-                        state: row.int2s(2)[index],
-                        position: row.int8s(3)[index],
-                        units: row.int8s(4)[index],
+                        state: states[index],
+                        position: positions[index],
+                        units: units[index],
                         settlement: Settlement(epoch: row.int8(0), rows: rows),
-                        reservation: results[index + 1].first?.reservation(),
-                        short: results[index + 1].first?.line(at: row.int8s(3)[index]),
+                        reservation: left[index].optionalReservation(),
+                        short: left[index].line(at: positions[index]),
                     )
                 )
             }
@@ -307,13 +323,18 @@ extension PostgresResult {
 }
 
 extension PostgresRow {
-    /// The line of a row of reservation.sql that is about a position.
+    /// The line of a row of reservations.sql that is about a position.
     func line(at position: PositionID) -> ReservationLine? {
-        int8s(13).firstIndex(of: position).map { reservation().lines[$0] }
+        if position == 0 || isNull(0) { return nil }
+        return int8s(13).firstIndex(of: position).map { reservation().lines[$0] }
     }
 
-    /// A row of reservation.sql.
-    func reservation() -> Reservation {
+    /// A row of reservations.sql; nil where there is no such reservation.
+    func optionalReservation() -> Reservation? {
+        isNull(0) ? nil : reservation()
+    }
+
+    private func reservation() -> Reservation {
         guard let state = ReservationState(rawValue: int2(1)) else {
             invariantBroken("a reservation in state \(int2(1))")
         }

@@ -47,10 +47,10 @@ enum SQL {
         file: PackageResources.lock_shard_sql,
         [OID.int4]
     )
-    static let reservation = Statement(
-        "reservation",
-        file: PackageResources.reservation_sql,
-        [OID.uuid, OID.uuid, OID.bool]
+    static let reservations = Statement(
+        "reservations",
+        file: PackageResources.reservations_sql,
+        [OID.uuids, OID.uuids, OID.bool]
     )
     static let resolveBatch = Statement(
         "resolve_batch",

@@ -19,6 +19,9 @@ package struct SessionLimits: Hashable, Sendable {
     /// RST_STREAM frames that the peer may send at once, and how many more each second.
     package var resetBurst: UInt64 = 200
     package var resetsPerSecond: UInt64 = 50
+    /// A call with no more time than this, in milliseconds, may be taken back at any moment: such
+    /// resets count as frames without a meaning.
+    package var shortCallMilliseconds: Int64 = 100
     /// RST_STREAM frames of ours that the peer may provoke at once, and how many more each second.
     package var provokedResetBurst = 100
     package var provokedResetsPerSecond = 33

@@ -153,6 +153,12 @@ struct OverloadGuard {
         lanes[number].fastest = min(lanes[number].fastest, nanoseconds)
     }
 
+    /// Counts a call out that never began to run.
+    mutating func abandoned(_ priority: CallPriority) {
+        inFlight -= 1
+        lanes[priority.rawValue].inFlight -= 1
+    }
+
     /// Moves the limits by what the window has seen.
     private mutating func roll(_ now: Int64) {
         let length = Double(now - windowEndsAt + limits.windowNanoseconds)

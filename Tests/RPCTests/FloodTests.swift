@@ -30,6 +30,10 @@ struct Flood: Sendable, CustomTestStringConvertible {
 
 @Suite(.serialized) struct FloodTests {
     private static let call = HPACK.request(changing: [":path": path("Sleep")])
+    private static let shortCall = HPACK.request(
+        changing: [":path": path("Sleep")],
+        adding: [("grpc-timeout", "50m")],
+    )
     private static let message: [UInt8] = [0, 0, 0, 0, 1, 255]
     private static let upperCase = HPACK.request(adding: [("Upper", "1")])
 
@@ -40,6 +44,17 @@ struct Flood: Sendable, CustomTestStringConvertible {
         Flood(what: "resets of running calls", limit: .resets, burst: 200, perSecond: 50) {
             [
                 .headers(Flood.stream($0), call, end: false),
+                .data(Flood.stream($0), message), .reset(Flood.stream($0)),
+            ]
+        },
+        Flood(
+            what: "resets of calls without time",
+            limit: .unknownFrames,
+            burst: 10_000,
+            perSecond: 1_000
+        ) {
+            [
+                .headers(Flood.stream($0), shortCall, end: false),
                 .data(Flood.stream($0), message), .reset(Flood.stream($0)),
             ]
         },

@@ -260,22 +260,22 @@ struct GuardRun {
     @Test func `taking back calls whose time is over is no rapid reset`() {
         var frames = FrameGuard(SessionLimits())
         var stream: Int32 = -1
-        func reset(isOverdue: Bool) -> FrameVerdict {
+        func reset(_ givenUp: GivenUp) -> FrameVerdict {
             stream += 2
             let head = FrameHeader(length: 1, type: FrameType.headers, flags: 5, stream: stream)
             _ = frames.received(head, now: 1)
             let reset = FrameHeader(length: 4, type: 3, flags: 0, stream: stream)
-            return frames.received(reset, now: 1, isOverdue: isOverdue)
+            return frames.received(reset, now: 1, givenUp: givenUp)
         }
         for _ in 0..<5_000 {
-            let verdict = reset(isOverdue: true)
+            let verdict = reset(.overdue)
             #expect(verdict == .goOn)
         }
         for _ in 0..<200 {
-            let verdict = reset(isOverdue: false)
+            let verdict = reset(.early)
             #expect(verdict == .goOn)
         }
-        let verdict = reset(isOverdue: false)
+        let verdict = reset(.early)
         #expect(verdict == Self.calm(.resets))
     }
 

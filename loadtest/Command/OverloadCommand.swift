@@ -33,7 +33,7 @@ struct OverloadCommand: AsyncParsableCommand {
     var connections = 8
 
     @Option(help: "Callers that find the capacity, each with one call at a time.")
-    var callers = 128
+    var callers = 512
 
     @Option(help: "Seconds that the capacity is looked for.")
     var capacitySeconds = 5
@@ -50,12 +50,7 @@ struct OverloadCommand: AsyncParsableCommand {
     @Option(help: "Calls per second that are never exceeded.")
     var rateMax = 200_000
 
-    @Flag(
-        help: """
-            Only Reserve. A Confirm costs several Reserves and goes first, so with the whole mix the \
-            same work is fewer calls.
-            """
-    )
+    @Flag(help: "Only Reserve: every call costs the same.")
     var reserveOnly = false
 
     @Flag(help: "The report as JSON.")

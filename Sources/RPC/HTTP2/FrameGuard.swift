@@ -34,6 +34,16 @@ enum FrameVerdict: Hashable, Sendable {
     case end(ConnectionEnd)
 }
 
+/// What is known of a call that its caller gives up.
+enum GivenUp: Hashable, Sendable {
+    /// Its time was over, or so short that it could be over before anything was done.
+    case overdue
+    /// It still had time.
+    case early
+    /// Its head is in the same read, not looked at yet: `judged` is told later.
+    case unseen
+}
+
 /// What one connection has seen of its client.
 struct FrameGuard {
     private let limits: SessionLimits
@@ -93,11 +103,11 @@ struct FrameGuard {
     ///
     /// - Parameters:
     ///   - now: nanoseconds of a clock that never goes back.
-    ///   - isOverdue: for RST_STREAM, whether the time of its call is over.
+    ///   - givenUp: for RST_STREAM, what is known of its call; asked only for a call that is open.
     mutating func received(
         _ header: FrameHeader,
         now: Int64,
-        isOverdue: Bool = false,
+        givenUp: @autoclosure () -> GivenUp = .early,
     ) -> FrameVerdict {
         if isWithinBlock, header.type != FrameType.continuation {
             return .end(ConnectionEnd(code: .protocolError, debug: "header block is incomplete"))
@@ -115,7 +125,7 @@ struct FrameGuard {
             return Self.spend(&windowUpdates, now, .windowUpdates, "too_many_window_updates")
         case FrameType.priority:
             return Self.spend(&priorities, now, .priorities, "too_many_priorities")
-        case FrameType.resetStream: return reset(header, now, isOverdue: isOverdue)
+        case FrameType.resetStream: return reset(header, now, givenUp: givenUp)
         case FrameType.settings: return settings(header, now)
         case FrameType.ping: return ping(header, now)
         default: return needless(now)
@@ -194,19 +204,27 @@ struct FrameGuard {
     private mutating func reset(
         _ header: FrameHeader,
         _ now: Int64,
-        isOverdue: Bool,
+        givenUp: () -> GivenUp,
     ) -> FrameVerdict {
         switch streams[header.stream] {
         case .open, .peerEnded:
             streams[header.stream] = nil
-            // Who gives a call up whose time is over does what it should, also by the thousand.
-            if isOverdue { return needless(now) }
-            return Self.spend(&resets, now, .resets, "too_many_resets")
+            return judged(givenUp(), now: now)
         case .weEnded, .resetByUs:
             // A client that has its answer may well take back the rest of its request.
             streams[header.stream] = nil
             return needless(now)
         case nil: return needless(now)
+        }
+    }
+
+    /// Judges a reset of an open call, now that something is known of it.
+    mutating func judged(_ givenUp: GivenUp, now: Int64) -> FrameVerdict {
+        switch givenUp {
+        // Who gives a call up whose time is over does what it should, also by the thousand.
+        case .overdue: needless(now)
+        case .early: Self.spend(&resets, now, .resets, "too_many_resets")
+        case .unseen: .goOn
         }
     }
 

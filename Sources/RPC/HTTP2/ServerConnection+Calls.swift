@@ -154,6 +154,11 @@ extension ServerConnection {
         call.requestWasCompressed = message.wasCompressed
         let id = stream.id
         stream.task = owner.loop.start {
+            if call.isCancelled {
+                // Given up before it began: that says nothing about how long calls take.
+                self.owner.callAbandoned(method.priority)
+                return
+            }
             let outcome: Result<[UInt8], Status>
             do throws(Status) {
                 outcome = .success(try await handler(message.bytes, call))

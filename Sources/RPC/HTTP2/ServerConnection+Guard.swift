@@ -19,7 +19,7 @@ extension ServerConnection {
                 let verdict = frames.received(
                     header,
                     now: nanoseconds,
-                    isOverdue: header.type == FrameType.resetStream && isOverdue(header.stream),
+                    givenUp: givesUp(header.stream),
                 )
                 guard case .end(let reason) = verdict else { return true }
                 end = reason
@@ -28,6 +28,7 @@ extension ServerConnection {
         }
         guard let end else {
             wire.receive(buffer)
+            if !unseenResets.isEmpty { judgeUnseen() }
             return
         }
         var rest = buffer
@@ -35,14 +36,38 @@ extension ServerConnection {
         wire.end(end)
     }
 
+    /// What is known of a call that is given up.
+    private func givesUp(_ id: Int32) -> GivenUp {
+        if let stream = streams[id] { return givesUp(stream) }
+        unseenResets.insert(id)
+        return .unseen
+    }
+
     /// Whether the time of a call is over, or nearly: its caller's clock began a little earlier.
     ///
-    /// A deadline that is very near is no way around the budget of resets: the server ends such a
-    /// call by itself, with or without a reset.
-    private func isOverdue(_ id: Int32) -> Bool {
-        guard let stream = streams[id], let deadline = stream.deadline else { return false }
+    /// On a busy machine a call that has little time left is given up in the very write that it was
+    /// sent with. A deadline that is very near is no way around the budget of resets: the server
+    /// ends such a call by itself, with or without a reset.
+    private func givesUp(_ stream: ServerStream) -> GivenUp {
+        guard let deadline = stream.deadline else { return .early }
+        let time = (deadline - stream.startedAt).nanoseconds
+        if time <= owner.configuration.session.shortCallMilliseconds * 1_000_000 { return .overdue }
         let age = (now - stream.startedAt).nanoseconds
-        return age > 0 && age / 4 >= (deadline - stream.startedAt).nanoseconds / 5
+        return age > 0 && age / 4 >= time / 5 ? .overdue : .early
+    }
+
+    /// The call of a stream was reset in the read that began it, and is known now.
+    func judgeReset(unseen stream: ServerStream) {
+        if unseenResets.remove(stream.id) == nil { return }
+        if case .end(let end) = frames.judged(givesUp(stream), now: nanoseconds) { wire.end(end) }
+    }
+
+    /// Resets of what never became a call.
+    private func judgeUnseen() {
+        for _ in unseenResets {
+            if case .end(let end) = frames.judged(.early, now: nanoseconds) { wire.end(end) }
+        }
+        unseenResets.removeAll()
     }
 
     /// A reset of ours: whoever provokes too many of them has to go.

@@ -42,6 +42,8 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     var now = NIODeadline.now()
     var frames: FrameGuard
     var scanner = FrameScanner()
+    /// Streams that were begun and reset within the read that is being taken.
+    var unseenResets: Set<Int32> = []
     /// Bytes of messages that were received and not taken, over all streams.
     var unreadCount = 0
     /// Bytes of replies that the session has not taken yet, over all streams.
@@ -242,6 +244,7 @@ extension ServerConnection: SessionEvents {
         streams[id] = nil
         latest = nil
         if let timer = stream.lateTimer { timers.cancel(timer) }
+        if !unseenResets.isEmpty { judgeReset(unseen: stream) }
         abandon(stream)
         watch.called(at: now)
     }

@@ -215,6 +215,11 @@ final class ServerLoop: @unchecked Sendable {
         invariant(overload.inFlight >= 0, "more calls ended than started")
     }
 
+    /// Counts a call out whose handler never began.
+    func callAbandoned(_ priority: CallPriority) {
+        overload.abandoned(priority)
+    }
+
     /// Counts a stream in, unless too many run; its messages are counted as calls one by one.
     func streamStarts() -> ReadyRefusal? {
         if streamsRunning >= streamsMax {

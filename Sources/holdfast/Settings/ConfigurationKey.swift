@@ -65,6 +65,7 @@ enum ConfigurationKey: String, CaseIterable {
     case rpcPingStrikesMax = "rpc.ping.strikes.max"
     case rpcResetsBurst = "rpc.resets.burst"
     case rpcResetsPerSecond = "rpc.resets.per.second"
+    case rpcShortCallMs = "rpc.short.call.ms"
     case rpcProvokedResetsBurst = "rpc.provoked.resets.burst"
     case rpcProvokedResetsPerSecond = "rpc.provoked.resets.per.second"
     case rpcRefusedStreamsBurst = "rpc.refused.streams.burst"

@@ -244,6 +244,13 @@ enum TransportLimits {
             "How many more each second."
         ),
         Row(
+            .rpcShortCallMs,
+            .int64(\.session.shortCallMilliseconds),
+            0...10_000,
+            "ms",
+            "A call with no more time may be reset at any moment."
+        ),
+        Row(
             .rpcProvokedResetsBurst,
             .int(\.session.provokedResetBurst),
             1...1_000_000,
