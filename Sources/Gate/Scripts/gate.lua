@@ -167,29 +167,52 @@ while at <= #loads do
   end
 end
 
-local marked
+-- Calls from here cost several times what their work costs: one command for many keys, in parts that
+-- the stack has room for.
+local PART = 1000
+local function for_parts(list, call)
+  for from = 1, #list, PART do
+    call(unpack(list, from, math.min(from + PART - 1, #list)))
+  end
+end
+-- The answers of a command that has one for each key, in their order.
+local function asked(command, name, keys)
+  local answers = {}
+  for_parts(keys, function(...)
+    for _, answer in ipairs(redis.call(command, name, ...)) do answers[#answers + 1] = answer end
+  end)
+  return answers
+end
+
+local end_keys, ended, marks = {}, {}, {}
 at = 1
 while at <= #ends do
   local key, committed
   key, committed, at = unpack_('<c16B', ends, at)
-  local entry = redis.call('HGET', pending_key, key)
-  if entry then
-    for from = 9, #entry, 16 do
-      local id, units = unpack_('<I8I8', entry, from)
-      local p = position(id)
-      if p then
-        p.h = p.h - units
-        dirty[id] = true
+  end_keys[#end_keys + 1] = key
+  if committed == 1 then marks[#marks + 1] = key end
+end
+if #end_keys > 0 then
+  for i, entry in ipairs(asked('HMGET', pending_key, end_keys)) do
+    local key = end_keys[i]
+    if entry and not ended[key] then
+      ended[key] = true
+      for from = 9, #entry, 16 do
+        local id, units = unpack_('<I8I8', entry, from)
+        local p = position(id)
+        if p then
+          p.h = p.h - units
+          dirty[id] = true
+        end
       end
     end
-    redis.call('HDEL', pending_key, key)
   end
-  if committed == 1 then
-    redis.call('SADD', marker_key, key)
-    marked = true
-  end
+  for_parts(end_keys, function(...) redis.call('HDEL', pending_key, ...) end)
 end
-if marked then redis.call('EXPIRE', marker_key, 180) end
+if #marks > 0 then
+  for_parts(marks, function(...) redis.call('SADD', marker_key, ...) end)
+  redis.call('EXPIRE', marker_key, 180)
+end
 
 -- Whether one admit has room: its code, and for a refusal the line at fault with its figures.
 local function decide(lines, channel)
@@ -212,7 +235,8 @@ local function decide(lines, channel)
   return 'a'
 end
 
-local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
+-- What is asked for, and which of these keys are known, or pending.
+local wanted, keys, known = {}, {}, {}
 at = 1
 while at <= #admits do
   local key, checked, channel, count
@@ -222,25 +246,46 @@ while at <= #admits do
   for i = 1, count do
     lines[2 * i - 1], lines[2 * i], at = unpack_('<I8I8', admits, at)
   end
-  if checked == 0 and (redis.call('SISMEMBER', marker_key, key) == 1
-      or redis.call('SISMEMBER', marker_before, key) == 1) then
+  keys[#keys + 1] = key
+  wanted[#wanted + 1] = {checked, channel, lines, first, at - 1}
+end
+local pending = {}
+if #keys > 0 then
+  for i, entry in ipairs(asked('HMGET', pending_key, keys)) do
+    if entry then pending[keys[i]] = true end
+  end
+  for _, name in ipairs({marker_key, marker_before}) do
+    for i, is_member in ipairs(asked('SMISMEMBER', name, keys)) do
+      if is_member == 1 then known[keys[i]] = true end
+    end
+  end
+end
+
+local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
+local entries = {}
+for i, key in ipairs(keys) do
+  local checked, channel, lines, first, last = unpack(wanted[i])
+  if checked == 0 and known[key] then
     reply[#reply + 1] = 'k'
-  elseif redis.call('HEXISTS', pending_key, key) == 1 then
+  elseif pending[key] then
     reply[#reply + 1] = 's'
   else
     local code, figures = decide(lines, channel)
     reply[#reply + 1] = code
     if figures then reply[#reply + 1] = figures end
     if code == 'a' then
-      for i = 1, #lines, 2 do
-        local id = lines[i]
-        positions[id].h = positions[id].h + lines[i + 1]
+      for n = 1, #lines, 2 do
+        local id = lines[n]
+        positions[id].h = positions[id].h + lines[n + 1]
         dirty[id] = true
       end
-      redis.call('HSET', pending_key, key, deadline .. string.sub(admits, first, at - 1))
+      pending[key] = true
+      entries[#entries + 1] = key
+      entries[#entries + 1] = deadline .. string.sub(admits, first, last)
     end
   end
 end
+for_parts(entries, function(...) redis.call('HSET', pending_key, ...) end)
 
 for id in pairs(dirty) do
   local p = positions[id]
