@@ -54,17 +54,23 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute = math.floor(time[1] / 60)
 local marker_key, marker_before = prefix .. 'm' .. minute, prefix .. 'm' .. (minute - 1)
 
--- Positions touched by this call, read once and written once: id -> {w, f, x, h, u}, or false.
+-- Positions touched by this call, read once and written once: id -> {key, w, f, x, h, u}, or false.
+-- What has to be written, by id: 1 only h, 2 also w, f and x, 3 also u.
 local positions, dirty = {}, {}
 local function position(id)
   local p = positions[id]
   if p == nil then
-    local v = redis.call('HMGET', position_prefix .. id, 'w', 'f', 'x', 'h', 'u')
-    p = v[1] and {w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',', h = tonumber(v[4]),
-      u = v[5]} or false
+    local key = position_prefix .. id
+    local v = redis.call('HMGET', key, 'w', 'f', 'x', 'h', 'u')
+    p = v[1] and {key = key, w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',',
+      h = tonumber(v[4]), u = v[5]} or false
     positions[id] = p
   end
   return p
+end
+local function touched(id, what)
+  local before = dirty[id]
+  if not before or before < what then dirty[id] = what end
 end
 
 -- The holds of all pending entries by position: needed where a position is made anew.
@@ -83,8 +89,9 @@ local function pending_of(id)
 end
 
 local function create(id, version, free, channels_unknown)
-  positions[id] = {w = version, f = free, x = ',', h = pending_of(id), u = channels_unknown}
-  dirty[id] = true
+  positions[id] = {key = position_prefix .. id, w = version, f = free, x = ',', h = pending_of(id),
+    u = channels_unknown}
+  dirty[id] = 3
 end
 
 local function withhold(id, channel, units, version)
@@ -121,11 +128,12 @@ local function apply(id, version, delta, free, fresh)
     if fresh then create(id, version, free, '1') end
     return
   end
-  local mark = string.format(',%d,', version)
-  if version <= p.w or string.find(p.x, mark, 1, true) then return end
+  if version <= p.w then return end
+  local mark = version ~= p.w + 1 and string.format(',%d,', version)
+  if mark and string.find(p.x, mark, 1, true) then return end
   p.f = p.f + delta
-  dirty[id] = true
-  if version ~= p.w + 1 then
+  touched(id, 2)
+  if mark then
     p.x = p.x .. string.sub(mark, 2)
     if #p.x > GAP_BYTES_MAX then forget(id) end
     return
@@ -157,7 +165,7 @@ while at <= #loads do
     create(id, version, free, false)
   elseif p.u then
     p.u = false
-    dirty[id] = true
+    touched(id, 1)
     redis.call('HDEL', position_prefix .. id, 'u')
   end
   for _ = 1, channels do
@@ -202,7 +210,7 @@ if #end_keys > 0 then
         local p = position(id)
         if p then
           p.h = p.h - units
-          dirty[id] = true
+          touched(id, 1)
         end
       end
     end
@@ -277,7 +285,7 @@ for i, key in ipairs(keys) do
       for n = 1, #lines, 2 do
         local id = lines[n]
         positions[id].h = positions[id].h + lines[n + 1]
-        dirty[id] = true
+        touched(id, 1)
       end
       pending[key] = true
       entries[#entries + 1] = key
@@ -287,11 +295,14 @@ for i, key in ipairs(keys) do
 end
 for_parts(entries, function(...) redis.call('HSET', pending_key, ...) end)
 
-for id in pairs(dirty) do
+for id, what in pairs(dirty) do
   local p = positions[id]
-  local key = position_prefix .. id
-  redis.call('HSET', key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
-  if p.u then redis.call('HSET', key, 'u', p.u) end
+  if what == 1 then
+    redis.call('HSET', p.key, 'h', p.h)
+  else
+    redis.call('HSET', p.key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
+  end
+  if what == 3 and p.u then redis.call('HSET', p.key, 'u', p.u) end
   if p.x ~= ',' then reply[#reply + 1] = 'g' .. struct.pack('<I8', id) end
 end
 return table.concat(reply)
