@@ -179,7 +179,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LoadTests",
-            dependencies: ["LoadKit"],
+            dependencies: ["Base", "LoadKit", "Messages", "RPC", protobuf],
             resources: [.copy("Samples")],
             swiftSettings: strict,
         ),
