@@ -3,6 +3,7 @@
 
 import Foundation
 import LoadKit
+import TestServers
 import Testing
 
 extension Heavy {
