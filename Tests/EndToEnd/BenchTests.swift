@@ -29,7 +29,7 @@ extension Heavy {
             for scenario in [BenchScenario.rpc, .flash, .soldout, .mixed, .stream, .basket] {
                 let options = options(deployment, scenario, run: scenario.rawValue)
                 let report = try await Bench.run(options)
-                #expect(report.faults == [], "\(scenario)")
+                #expect(report.faults == [], "\(scenario): \(report.failures)")
                 #expect(report.offered == report.accepted + report.refused + report.errors)
                 #expect(report.latency.count > 0)
                 #expect(report.cpu.missing == [], "\(scenario)")
@@ -43,7 +43,9 @@ extension Heavy {
                     #expect(books.found == books.acknowledged && books.found > 0)
                 }
             }
-            try expectSound(deployment, atLeast: 10, viewed: 1)
+            // The auditor asks for each of 20,000 positions with two processes: its view is left out,
+            // the run's own judge has read it.
+            try expectSound(deployment, atLeast: 10)
         }
 
         @Test func `an open loop offers what it was told`() async throws {
