@@ -48,6 +48,18 @@ extension Heavy {
             try expectSound(deployment, atLeast: 10)
         }
 
+        @Test func `no connection is lost, however many are made at once`() async throws {
+            let deployment = try Deployment()
+            for run in 0..<5 {
+                var options = options(deployment, .rpc, run: "many\(run)")
+                options.connections = 64
+                options.streams = 1
+                options.seconds = 0.2
+                let report = try await Bench.run(options)
+                #expect(report.faults == [], "\(report.failures)")
+            }
+        }
+
         @Test func `an open loop offers what it was told`() async throws {
             let deployment = try Deployment()
             var options = options(deployment, .flash, run: "open")

@@ -209,6 +209,7 @@ import Testing
             + " 256 18446744073709551615"
         let status = try #require(ProcessStatus(stat: line))
         #expect(status.parent == 7)
+        #expect(status.name == "a (bad) name")
         #expect(status.usage.cpuMicroseconds == 2_000_000)
         #expect(status.usageWithEndedChildren.cpuMicroseconds == 2_500_000)
         #expect(status.usage.residentBytes == 256 * 4_096)
