@@ -10,7 +10,7 @@ package import RPC
 internal import SwiftProtobuf
 
 /// `holdfast.v1.ReservationService`, on one event loop.
-package struct ReservationService<
+package final class ReservationService<
     Gate: ViewPort,
     Ledger: ReservationLedgerPort,
     Rows: LedgerRowsPort
@@ -63,7 +63,7 @@ package struct ReservationService<
         func add<Request: SwiftProtobuf.Message>(
             _ method: String,
             _ body:
-                @escaping @Sendable (Self, Request, CallContext) async throws(Status)
+                @escaping @Sendable (ReservationService, Request, CallContext) async throws(Status)
                 -> Holdfast_V1_Reservation,
         ) {
             registry.add(

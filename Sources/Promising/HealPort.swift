@@ -41,7 +41,7 @@ package protocol LedgerRowsPort: Sendable {
 
 /// Brings the view up to the ledger, by replaying rows: never by writing a figure, which would race
 /// with the commits of a hot position for ever.
-package struct Healing<View: ViewPort, Rows: LedgerRowsPort> {
+package final class Healing<View: ViewPort, Rows: LedgerRowsPort> {
     private let view: View
     private let rows: Rows
 

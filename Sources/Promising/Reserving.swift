@@ -35,7 +35,7 @@ package struct ReserveRequest: Sendable {
 }
 
 /// The use cases of reservations, on one loop.
-package struct Reserving<
+package final class Reserving<
     Gate: ViewPort,
     Ledger: ReservationLedgerPort,
     Rows: LedgerRowsPort
