@@ -88,10 +88,12 @@ struct ServerAssembly {
     /// Every statement finds its rows by key.
     ///
     /// A plan that was made while a table was small, or by statistics of yesterday, must not stay
-    /// with a scan of all of it.
+    /// with a scan of all of it, and no join may ask for one.
     private static let planSettings = [
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
         "jit": "off",
     ]
 

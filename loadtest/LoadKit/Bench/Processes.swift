@@ -17,7 +17,22 @@ struct Processes: Hashable, Sendable {
     var postgres: Int?
 
     /// Finds whoever listens where the options say.
+    ///
+    /// The kernel lists sockets in parts, and while others come and go one can be passed over: who is
+    /// missing is looked for again.
     static func find(_ options: BenchOptions) -> Processes {
+        var processes = look(options)
+        for _ in 0..<2 {
+            if processes.server != nil, processes.redis != nil, processes.postgres != nil { break }
+            let again = look(options)
+            processes.server = processes.server ?? again.server
+            processes.redis = processes.redis ?? again.redis
+            processes.postgres = processes.postgres ?? again.postgres
+        }
+        return processes
+    }
+
+    private static func look(_ options: BenchOptions) -> Processes {
         let listening = Sockets()
         var processes = Processes()
         processes.server =
