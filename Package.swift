@@ -71,6 +71,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -146,8 +147,12 @@ let package = Package(
 
         .target(
             name: "LoadKit",
-            dependencies: ["Base", "Loop", "Messages", "RPC", protobuf] + nio,
+            dependencies: [
+                "Base", "Loop", "Messages", "Postgres", "RPC", "Redis", protobuf,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ] + nio,
             path: "loadtest/LoadKit",
+            resources: [.embedInCode("Statements")],
             swiftSettings: strict,
         ),
         .executableTarget(

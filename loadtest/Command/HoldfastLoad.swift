@@ -7,6 +7,8 @@ struct HoldfastLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "holdfast-load",
         abstract: "Plays real and made-up load against a Holdfast server.",
-        subcommands: [ReplayCommand.self, CatalogueCommand.self, OverloadCommand.self],
+        subcommands: [
+            BenchCommand.self, ReplayCommand.self, CatalogueCommand.self, OverloadCommand.self,
+        ],
     )
 }

@@ -47,6 +47,17 @@ final class StatusLine: Sendable {
         write(isTerminal ? "\r\u{1B}[K" + line : line + "\n")
     }
 
+    /// One second of a benchmark.
+    func show(elapsed: Double, _ second: BenchSecond) {
+        if isQuiet { return }
+        let seconds = max(second.seconds, 0.001)
+        let line =
+            "\(Int(elapsed.rounded())) s  accepted \(Int(Double(second.accepted) / seconds))/s"
+            + "  refused \(Int(Double(second.refused) / seconds))/s  failed \(second.failed)"
+            + "  p50 \(Double(second.p50) / 1_000) ms  p99 \(Double(second.p99) / 1_000) ms"
+        write(isTerminal ? "\r\u{1B}[K" + line : line + "\n")
+    }
+
     /// Leaves the changing line.
     func end() {
         if isTerminal, !isQuiet { write("\n") }
