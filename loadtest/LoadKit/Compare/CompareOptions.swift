@@ -33,7 +33,7 @@ package struct CompareOptions: Hashable, Sendable {
     package var peerPort = 50_151
     /// The folder of the programs that `loadtest/peers/build` makes.
     package var peersFolder = PeerPrograms.defaultFolder
-    /// Whether a Postgres that may forget what it confirmed will do. Only tests have one.
+    /// False where a Postgres will do that may forget what it confirmed, which only tests have.
     package var mustBeDurable = true
 
     package init(scenario: CompareScenario) {

@@ -63,7 +63,8 @@ extension CompareReport {
 
     /// Three digits that count, or all of a large number.
     private func number(_ value: Double) -> String {
-        value >= 100 ? "\(Int(value.rounded()))" : String(format: value >= 10 ? "%.1f" : "%.2f", value)
+        value >= 100
+            ? "\(Int(value.rounded()))" : String(format: value >= 10 ? "%.1f" : "%.2f", value)
     }
 
     /// Columns as wide as what is in them, the first to the left.

@@ -42,7 +42,9 @@ package struct NaivePeer: Sendable {
             }
         }
         guard clients > 0 else {
-            throw CompareFailure(description: "the naive peer did nothing with any number of clients")
+            throw CompareFailure(
+                description: "the naive peer did nothing with any number of clients"
+            )
         }
     }
 

@@ -48,7 +48,9 @@ package struct PeerPrograms: Hashable, Sendable {
         let variable = ProcessInfo.processInfo.environment["PATH"] ?? ""
         // Servers are often outside of the path of people.
         self.path =
-            path ?? variable.split(separator: ":").map(String.init) + ["/usr/sbin", "/usr/local/sbin"]
+            path ?? variable.split(separator: ":").map(String.init) + [
+                "/usr/sbin", "/usr/local/sbin",
+            ]
     }
 
     /// The path of a program; nil when it is not there.
