@@ -193,7 +193,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LoadTests",
-            dependencies: ["LoadKit"],
+            dependencies: ["Base", "LoadKit", "Messages", "RPC", protobuf],
             resources: [.copy("Samples")],
             swiftSettings: strict,
         ),

@@ -125,12 +125,21 @@ struct BenchCommand: AsyncParsableCommand {
                         + report.cpu.missing.joined(separator: ", ")
                 )
             }
+            if let html { try write(report.html, to: html) }
             print(json ? try report.json() : report.text)
             if !report.isGood { Self.exit(withError: ExitCode(1)) }
         } catch {
             status.end()
             FileHandle.standardError.write(Data("holdfast-load: \(error)\n".utf8))
             Self.exit(withError: ExitCode(1))
+        }
+    }
+
+    private func write(_ page: String, to path: String) throws(BenchFailure) {
+        do {
+            try page.write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw BenchFailure(description: "the page cannot be written to \(path): \(error)")
         }
     }
 

@@ -197,6 +197,10 @@ package enum Replay {
         report.refusals = played.refusals
         report.slowest = played.slowest
         report.calls = played.calls
+        report.acceptedCalls = played.latencies.count
+        report.refusedCalls = played.refusedCalls
+        report.latency = played.latencies.figures
+        report.curve = played.latencies.curve
         return report
     }
 }

@@ -48,6 +48,11 @@ package enum Bench {
         _ say: @escaping @Sendable (String) -> Void,
         _ second: @escaping @Sendable (Double, BenchSecond) -> Void,
     ) async throws(BenchFailure) -> BenchReport {
+        switch options.scenario {
+        case .replay: return try await replay(options, say)
+        case .overload: return try await overload(options, say)
+        default: break
+        }
         guard options.scenario.hasBooks else {
             let run = try await measure(options, loop, Acknowledged(), say, second)
             return run.report

@@ -174,7 +174,10 @@ final class BenchBook {
     func outcome(status: Int, reason: String?) -> BenchOutcome {
         let code = StatusCode(rawValue: status) ?? .unknown
         switch code {
-        case .failedPrecondition, .aborted, .resourceExhausted:
+        case .resourceExhausted:
+            // The transport's own refusal has no reason, only a delay.
+            return refused(reason ?? code.name)
+        case .failedPrecondition, .aborted:
             if let reason { return refused(reason) }
             return failed(code.name, isUnknown: false)
         case .unavailable:

@@ -35,7 +35,7 @@ final class BenchDriver {
     private let plan: BenchPlan
     private let book: BenchBook
     private let watch: BenchWatch
-    private var clients: [ClientDirect] = []
+    private var clients: [any BenchLane] = []
     private var operations: [BenchOperation] = []
     private var free: [Int] = []
     private var openCount = 0
@@ -70,7 +70,7 @@ final class BenchDriver {
 
     /// Runs through all phases on clients whose answers come to `answered`; `finished` is called at
     /// the end.
-    func run(_ clients: [ClientDirect], finished: @escaping () -> Void) {
+    func run(_ clients: [any BenchLane], finished: @escaping () -> Void) {
         loop.eventLoop.preconditionInEventLoop()
         self.clients = clients
         self.finished = finished
@@ -153,13 +153,15 @@ final class BenchDriver {
     // MARK: Calls
 
     /// An answer has come.
-    func answered(_ tag: Int, _ answer: borrowing DirectAnswer) {
+    ///
+    /// - Parameter refusal: what a cart of a stream was told instead of a status.
+    func answered(_ tag: Int, _ answer: borrowing DirectAnswer, _ refusal: CartRefusal? = nil) {
         let now = now
         guard operations[tag].isOpen else { return }
         operations[tag].isOpen = false
         openCount -= 1
         let operation = operations[tag]
-        let outcome = plan.ended(operation, answer)
+        let outcome = plan.ended(operation, answer, refusal)
         book.answered()
         if operation.isMeasured {
             let microseconds = (now - min(now, operation.intended)) / 1_000

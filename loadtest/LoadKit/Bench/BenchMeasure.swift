@@ -44,7 +44,7 @@ final class ProcessorWatch: Sendable {
     func fill(_ report: inout BenchReport, requests: Int) {
         guard
             let (first, last) = samples.withLock({ all in all.first.map { ($0, all[all.count - 1]) }
-                })
+            })
         else { return }
         func share(_ before: Usage?, _ after: Usage?) -> Double? {
             guard let before, let after else { return nil }
@@ -90,32 +90,15 @@ extension Bench {
                 NIOLoopBound(Parts(options, loop, watch, before), eventLoop: loop.eventLoop)
             }
             .value
-        var clients: [ClientDirect] = []
-        do throws(Status) {
-            for _ in 0..<options.connections {
-                clients.append(
-                    try await ClientDirect.connect(
-                        host: options.host,
-                        port: options.port,
-                        loop: loop,
-                        heads: BenchPlan.heads(options),
-                    ) { tag, answer in parts.value.driver.answered(tag, answer) }
-                )
-            }
-        } catch {
-            throw BenchFailure(
-                description: "no server at \(options.host):\(options.port): \(error)"
-            )
-        }
+        let lanes = try await connect(options, loop, parts)
         say("\(options.warmupSeconds) s warm-up, \(options.seconds) s measurement")
-        let connected = clients
         await loop.start {
             await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-                parts.value.driver.run(connected) { done.resume() }
+                parts.value.driver.run(lanes) { done.resume() }
             }
         }
         .value
-        for client in clients { await client.close() }
+        for lane in lanes { await lane.close() }
         return
             await loop.start {
                 let book = parts.value.book
@@ -125,6 +108,41 @@ extension Bench {
                 return BenchRun(report: report, acknowledged: book.acknowledged)
             }
             .value
+    }
+
+    private static func connect(
+        _ options: BenchOptions,
+        _ loop: Loop,
+        _ parts: NIOLoopBound<Parts>,
+    ) async throws(BenchFailure) -> [any BenchLane & Sendable] {
+        var lanes: [any BenchLane & Sendable] = []
+        do throws(Status) {
+            for _ in 0..<options.connections {
+                if options.scenario == .stream {
+                    let stream = try await CartStream.open(options, loop: loop) {
+                        tag,
+                        answer,
+                        refusal in
+                        parts.value.driver.answered(tag, answer, refusal)
+                    }
+                    lanes.append(stream)
+                } else {
+                    let client = try await ClientDirect.connect(
+                        host: options.host,
+                        port: options.port,
+                        loop: loop,
+                        heads: BenchPlan.heads(options),
+                    ) { tag, answer in parts.value.driver.answered(tag, answer) }
+                    lanes.append(client)
+                }
+            }
+        } catch {
+            for lane in lanes { await lane.close() }
+            throw BenchFailure(
+                description: "no server at \(options.host):\(options.port): \(error)"
+            )
+        }
+        return lanes
     }
 }
 
@@ -147,6 +165,6 @@ extension BenchReport {
         latency = record.figures
         curve = record.curve
         timeline = book.seconds
-        behindP99 = book.behind.figures.p99
+        behindP99 = book.behind.figures.p99 ?? 0
     }
 }

@@ -100,6 +100,9 @@ package struct BenchOptions: Hashable, Sendable {
             return "timeout: 1 to 30000 milliseconds"
         }
         if scenario == .replay, file == nil { return "replay needs --file" }
+        if scenario == .stream, callers > CartStream.tagsMax {
+            return "stream: \(CartStream.tagsMax) carts at most, --connections times --streams"
+        }
         if scenario == .stream, rate != nil { return "stream has no --rate" }
         return nil
     }

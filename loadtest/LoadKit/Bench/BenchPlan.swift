@@ -139,8 +139,17 @@ final class BenchPlan {
     // MARK: Answers
 
     /// Notes what an answer acknowledged; returns how the call ended.
-    func ended(_ operation: BenchOperation, _ answer: borrowing DirectAnswer) -> BenchOutcome {
-        let outcome = book.outcome(of: answer)
+    func ended(
+        _ operation: BenchOperation,
+        _ answer: borrowing DirectAnswer,
+        _ refusal: CartRefusal?,
+    ) -> BenchOutcome {
+        let outcome: BenchOutcome
+        if let refusal {
+            outcome = book.outcome(status: refusal.status, reason: refusal.reason)
+        } else {
+            outcome = book.outcome(of: answer)
+        }
         if outcome.kind == .accepted { return accepted(operation, answer.framed) }
         if outcome.isUnknown { unknown(operation) }
         return outcome

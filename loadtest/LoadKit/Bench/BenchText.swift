@@ -23,7 +23,9 @@ extension BenchReport {
             ("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99),
             ("p99.9", latency.p999), ("max", latency.max),
         ]
-        lines += figures.map { row("  " + $0.0, Self.milliseconds($0.1) + " ms") }
+        lines += figures.map { name, value in
+            row("  " + name, value.map { Self.milliseconds($0) + " ms" } ?? "n/a")
+        }
         lines += ["", row("CPU us a request", "") + "   memory"]
         for (use, memory) in zip(cpu.entries, memory.entries) {
             let share = use.value.map { String(format: "%.2f", $0) } ?? "n/a"

@@ -2,13 +2,13 @@
 
 internal import Histogram
 
-/// The figures of a report.
+/// The figures of a report, in microseconds; nil where nothing was measured.
 package struct LatencyFigures: Hashable, Sendable, Codable {
-    package var p50 = 0
-    package var p90 = 0
-    package var p99 = 0
-    package var p999 = 0
-    package var max = 0
+    package var p50: Int?
+    package var p90: Int?
+    package var p99: Int?
+    package var p999: Int?
+    package var max: Int?
     package var count = 0
 
     package init() {}
@@ -24,7 +24,7 @@ package struct LatencyFigures: Hashable, Sendable, Codable {
 }
 
 /// A point of the percentile curve.
-package struct CurvePoint: Hashable, Sendable {
+package struct CurvePoint: Hashable, Sendable, Codable {
     /// 1/(1-p): 2 is the median, 100 the 99th percentile.
     package var oneIn: Double
     package var microseconds: Int

@@ -31,6 +31,11 @@ package struct ReplayReport: Hashable, Sendable, Codable {
     /// Seconds until the answer of the slowest call of each method, attempts made again included.
     package var slowest: [String: Double] = [:]
     package var calls = 0
+    /// Calls after the opening stock that were done and how long they took, and those refused.
+    package var acceptedCalls = 0
+    package var refusedCalls: [String: Int] = [:]
+    package var latency = LatencyFigures()
+    package var curve: [CurvePoint] = []
     package var seconds = 0.0
 
     package init() {}

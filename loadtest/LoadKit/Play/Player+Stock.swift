@@ -163,8 +163,13 @@ extension Player {
             }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         slowest[method] = max(slowest[method] ?? 0, seconds)
-        if case .refused(let reason, let message) = outcome, refusals[reason] == nil {
-            refusals[reason] = message
+        switch outcome {
+        case .refused(let reason, let message):
+            if refusals[reason] == nil { refusals[reason] = message }
+            refusedCalls[reason, default: 0] += 1
+        case .done:
+            let isOpening = method == "InventoryService/Receive"
+            if !isOpening { latencies.record(microseconds: UInt64(seconds * 1_000_000)) }
         }
         return outcome
     }

@@ -29,6 +29,10 @@ struct Played: Sendable {
     var slowest: [String: Double]
     var orders: Int
     var calls: Int
+    /// Calls after the opening stock: how long those took that were done, attempts made again
+    /// included, and how many were refused, by reason.
+    var latencies: LatencyRecord
+    var refusedCalls: [String: Int]
 }
 
 actor Player {
@@ -54,6 +58,8 @@ actor Player {
     var slowest: [String: Double] = [:]
     var orders = 0
     var callCount = 0
+    var latencies = LatencyRecord()
+    var refusedCalls: [String: Int] = [:]
     var progress = ReplayProgress()
 
     private var lanes = Lanes<Step>()
@@ -100,6 +106,8 @@ actor Player {
             slowest: slowest,
             orders: orders,
             calls: callCount,
+            latencies: latencies,
+            refusedCalls: refusedCalls,
         )
     }
 
