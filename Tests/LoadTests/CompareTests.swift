@@ -185,9 +185,30 @@ import Testing
         #expect(options.problem == "rounds: 1 to 100")
     }
 
-    @Test func `a program is found where it is and only there`() {
-        let programs = PeerPrograms(folder: "/nowhere", path: ["/nowhere", "/bin"])
-        for program in PeerProgram.allCases { #expect(programs.find(program) == nil) }
+    @Test func `a program of ours is found in its folder, one of the system in the path`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createDirectory(
+            atPath: folder,
+            withIntermediateDirectories: true,
+        )
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for program in PeerProgram.allCases {
+            FileManager.default.createFile(
+                atPath: "\(folder)/\(program.rawValue)",
+                contents: nil,
+                attributes: [.posixPermissions: 0o755],
+            )
+        }
+        let inFolder = PeerPrograms(folder: folder, path: [])
+        let inPath = PeerPrograms(folder: "/nowhere", path: ["/nowhere", folder])
+        for program in [PeerProgram.naive, .grpc] {
+            #expect(inFolder.find(program) == "\(folder)/\(program.rawValue)")
+            #expect(inPath.find(program) == nil)
+        }
+        for program in [PeerProgram.nghttpd, .h2load] {
+            #expect(inFolder.find(program) == nil)
+            #expect(inPath.find(program) == "\(folder)/\(program.rawValue)")
+        }
         #expect(PeerProgram.naive.skipped.contains("apt-get install g++ libpq-dev"))
     }
 }

@@ -91,6 +91,9 @@ package struct CompareReport: Hashable, Sendable {
 
     /// Every reason not to believe the figures; empty: the comparison is good.
     package var faults: [String] {
+        if peers.allSatisfy({ $0.skipped != nil }) {
+            return ["nothing was compared: every peer was left out"]
+        }
         var faults: [String] = []
         for side in [ours] + peers where side.skipped == nil {
             for (index, turn) in side.turns.enumerated() {
@@ -101,9 +104,6 @@ package struct CompareReport: Hashable, Sendable {
             } else if side != ours, ratio(to: side) == nil {
                 faults.append("\(side.name) cannot be compared: a turn of it has no figure")
             }
-        }
-        if peers.allSatisfy({ $0.skipped != nil }) {
-            faults.append("nothing was compared: every peer was left out")
         }
         return faults
     }

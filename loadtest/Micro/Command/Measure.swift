@@ -10,8 +10,10 @@ struct Part {
     var operation: String
     /// How many of them one round has.
     var operationsPerRound: Int
-    /// Makes the code that runs so many rounds. It returns a number made of its results, so that the
-    /// compiler cannot leave out what nobody looks at.
+    /// Makes the code that runs so many rounds.
+    ///
+    /// It returns a number made of its results, so that the compiler cannot leave out what nobody looks
+    /// at.
     var prepare: () -> (_ rounds: Int) -> Int
 }
 
