@@ -212,11 +212,13 @@ extension TurnFigures {
         self.init()
         acceptedPerSecond = report.acceptedPerSecond
         refusedPerSecond = report.refusedPerSecond
-        latencyMicroseconds = [
+        let latencies: [String: Int?] = [
             "p50": report.latency.p50, "p90": report.latency.p90, "p99": report.latency.p99,
             "p99_9": report.latency.p999, "max": report.latency.max,
         ]
-        .mapValues(Double.init)
+        for (name, microseconds) in latencies {
+            latencyMicroseconds[name] = microseconds.map(Double.init)
+        }
         for (name, value) in report.cpu.entries {
             // The transport alone asks neither of the databases.
             if report.scenario == .rpc, name == "redis" || name == "postgres" { continue }
