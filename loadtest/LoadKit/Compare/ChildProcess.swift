@@ -1,8 +1,9 @@
 // Programs that a comparison starts: run to their end, or kept as servers until we are done. Whatever
-// they print goes to files, so that none of them ever waits for a reader.
+// they print goes to files, so that none of them ever waits for a reader. They start out deaf to signals,
+// as the threads of this process are, so servers end with their input and the rest is killed.
 
 internal import Foundation
-internal import Synchronization
+internal import Glibc
 
 /// What a program left behind.
 struct FinishedProgram: Hashable, Sendable {
@@ -15,7 +16,7 @@ struct FinishedProgram: Hashable, Sendable {
 final class ChildProcess: Sendable {
     private let process: Process
     private let folder: URL
-    /// Servers of ours end when nobody holds the other end of this any more.
+    /// Servers end when nobody holds the other end of this any more, also when we have crashed.
     private let input = Pipe()
     private let ended: AsyncStream<Int32>
 
@@ -66,7 +67,7 @@ final class ChildProcess: Sendable {
     func finish(timeoutSeconds: Double) async -> FinishedProgram {
         let watchdog = Task { [process] in
             try await Task.sleep(for: .seconds(timeoutSeconds))
-            process.terminate()
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         }
         var status: Int32 = -1
         for await code in ended { status = code }
@@ -76,10 +77,19 @@ final class ChildProcess: Sendable {
         return finished
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Ends its input, which ends a server, and waits until it has ended.
     func stop() async {
-        process.terminate()
-        _ = await finish(timeoutSeconds: 10)
+        try? input.fileHandleForWriting.close()
+        _ = await finish(timeoutSeconds: 5)
+    }
+
+    /// Starts a server that does not look at its input: a shell looks at it in its place.
+    static func server(
+        _ program: String,
+        _ arguments: [String],
+    ) throws(CompareFailure) -> ChildProcess {
+        let script = "\"$@\" & cat > /dev/null; kill -9 $!; wait"
+        return try ChildProcess("/bin/sh", ["-c", script, "server", program] + arguments)
     }
 
     /// Runs a program to its end.

@@ -9,6 +9,7 @@ struct GRPCPeer: Sendable {
 
     /// Starts it and waits until it listens.
     static func start(_ program: String, port: Int) async throws(CompareFailure) -> GRPCPeer {
+        try requireFree(port)
         let server = try ChildProcess(program, ["--port", "\(port)"])
         guard await appears(within: 10, server, { server.output.contains("ready") }) else {
             let errors = server.errors
@@ -31,6 +32,7 @@ struct StaticFloor: Sendable {
         h2load: String,
         port: Int,
     ) async throws(CompareFailure) -> StaticFloor {
+        try requireFree(port)
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "holdfast-floor-\(UUID().uuidString)")
         do {
@@ -40,7 +42,7 @@ struct StaticFloor: Sendable {
         } catch {
             throw CompareFailure(description: "no folder for nghttpd: \(error)")
         }
-        let server = try ChildProcess(
+        let server = try ChildProcess.server(
             nghttpd,
             [
                 "--no-tls", "--address=127.0.0.1", "--workers=1", "--htdocs=\(folder.path)",
@@ -48,7 +50,7 @@ struct StaticFloor: Sendable {
             ],
         )
         let floor = StaticFloor(server: server, h2load: h2load, port: port, folder: folder)
-        guard await appears(within: 10, server, { isListening(port) }) else {
+        guard await appears(within: 10, server, { listener(port) != nil }) else {
             let errors = server.errors
             await floor.stop()
             throw CompareFailure(description: "nghttpd does not start: \(errors)")
@@ -67,7 +69,11 @@ struct StaticFloor: Sendable {
         streams: Int,
         seconds: Double,
     ) async throws(CompareFailure) -> TurnFigures {
-        let before = ProcessStatus(pid: server.identifier)?.usage.cpuMicroseconds
+        let nghttpd = listener(port)
+        func used() -> Int? {
+            nghttpd.flatMap { ProcessStatus(pid: $0)?.usage.cpuMicroseconds }
+        }
+        let before = used()
         // With a duration it takes whole seconds.
         let finished = try await ChildProcess.run(
             h2load,
@@ -77,7 +83,7 @@ struct StaticFloor: Sendable {
             ],
             timeoutSeconds: seconds + 30,
         )
-        let after = ProcessStatus(pid: server.identifier)?.usage.cpuMicroseconds
+        let after = used()
         guard finished.status == 0 else {
             throw CompareFailure(description: "h2load failed: \(finished.errors)")
         }
@@ -109,9 +115,19 @@ private func appears(
     return false
 }
 
-/// Whether somebody listens on a port of this machine.
-private func isListening(_ port: Int) -> Bool {
-    var options = BenchOptions(scenario: .rpc, run: "floor")
+/// Who listens on a port of this machine.
+private func listener(_ port: Int) -> Int? {
+    var options = BenchOptions(scenario: .rpc, run: "peer")
     options.port = port
-    return Processes.find(options).server != nil
+    return Processes.find(options).server
+}
+
+/// A port that somebody else has would have him measured in the peer's place.
+private func requireFree(_ port: Int) throws(CompareFailure) {
+    guard let pid = listener(port) else { return }
+    throw CompareFailure(
+        description:
+            "port \(port), wanted for a peer, is in use by process \(pid): stop it or choose"
+            + " another with --peer-port"
+    )
 }
