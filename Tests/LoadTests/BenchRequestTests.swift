@@ -134,13 +134,15 @@ import Testing
         #expect(cart.cart == (try decoded(framed)))
     }
 
-    @Test(arguments: [
+    private static let meanings: [(Int, String?, BenchOutcome.Kind, Bool)] = [
         (9, "SOLD_OUT", BenchOutcome.Kind.refused, false), (10, "CONTENDED", .refused, false),
         (8, "OVERLOADED", .refused, false), (8, nil, .refused, false),
         (14, "UNAVAILABLE", .refused, true), (14, nil, .failed, true), (9, nil, .failed, false),
         (4, nil, .failed, true), (13, nil, .failed, true), (3, "MALFORMED", .failed, false),
         (5, nil, .failed, false), (77, nil, .failed, true),
-    ])
+    ]
+
+    @Test(arguments: meanings)
     func `refusals and failures are told apart`(
         _ status: Int,
         _ reason: String?,

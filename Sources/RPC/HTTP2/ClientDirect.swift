@@ -92,19 +92,27 @@ package final class ClientDirect: @unchecked Sendable {
                 .connectTimeout(.milliseconds(configuration.connectMillisecondsMax))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.maxMessagesPerRead, value: 4)
+                .channelInitializer { channel in
+                    // Before the channel is active: what the server says first must not be missed.
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(
+                            DirectConnection(
+                                loop: loop,
+                                limits: configuration.session,
+                                heads: blocks,
+                                answered: answered,
+                            )
+                        )
+                    }
+                }
                 .connect(host: host, port: port)
                 .flatMapThrowing { channel in
-                    let connection = DirectConnection(
-                        loop: loop,
-                        limits: configuration.session,
-                        heads: blocks,
-                        answered: answered,
+                    ClientDirect(
+                        connection: try channel.pipeline.syncOperations.handler(
+                            type: DirectConnection.self
+                        ),
+                        channel: channel,
                     )
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                    connection.open(
-                        try channel.pipeline.syncOperations.context(handler: connection)
-                    )
-                    return ClientDirect(connection: connection, channel: channel)
                 }
             result = .success(try await connected.get())
         } catch {
@@ -190,7 +198,7 @@ final class DirectConnection: ChannelInboundHandler {
 
     var isOpen: Bool { endedBy == nil }
 
-    func open(_ context: ChannelHandlerContext) {
+    func channelActive(context: ChannelHandlerContext) {
         wire.open(context, Session(role: .client, limits: limits, events: self))
     }
 

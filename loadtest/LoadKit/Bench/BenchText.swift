@@ -119,18 +119,39 @@ extension BenchReport {
         var streams: Int
         var rate: Double?
         var seconds: Double
-        var offered_per_s: Double
-        var accepted_per_s: Double
-        var refused_per_s: Double
-        var refused_by_reason: [String: Double]
+        var offeredPerSecond: Double
+        var acceptedPerSecond: Double
+        var refusedPerSecond: Double
+        var refusedByReason: [String: Double]
         var errors: Int
-        var errors_by_reason: [String: Int]
-        var latency_us: LatencyFigures
-        var behind_us_p99: Int
-        var cpu_us_per_request: [String: Double?]
-        var memory_bytes: [String: Int?]
+        var errorsByReason: [String: Int]
+        var latency: LatencyFigures
+        var behindP99: Int
+        var cpu: [String: Double?]
+        var memory: [String: Int?]
         var notes: [String]
         var verdict: Verdict
+
+        private enum CodingKeys: String, CodingKey {
+            case scenario
+            case run
+            case connections
+            case streams
+            case rate
+            case seconds
+            case offeredPerSecond = "offered_per_s"
+            case acceptedPerSecond = "accepted_per_s"
+            case refusedPerSecond = "refused_per_s"
+            case refusedByReason = "refused_by_reason"
+            case errors
+            case errorsByReason = "errors_by_reason"
+            case latency = "latency_us"
+            case behindP99 = "behind_us_p99"
+            case cpu = "cpu_us_per_request"
+            case memory = "memory_bytes"
+            case notes
+            case verdict
+        }
 
         init(_ report: BenchReport) {
             scenario = report.scenario.rawValue
@@ -139,18 +160,18 @@ extension BenchReport {
             streams = report.streams
             rate = report.rate
             seconds = report.seconds
-            offered_per_s = report.offeredPerSecond
-            accepted_per_s = report.acceptedPerSecond
-            refused_per_s = report.refusedPerSecond
-            refused_by_reason = report.refusedByReason
+            offeredPerSecond = report.offeredPerSecond
+            acceptedPerSecond = report.acceptedPerSecond
+            refusedPerSecond = report.refusedPerSecond
+            refusedByReason = report.refusedByReason
             errors = report.errors
-            errors_by_reason = report.failures
-            latency_us = report.latency
-            behind_us_p99 = report.behindP99
-            cpu_us_per_request = Dictionary(
+            errorsByReason = report.failures
+            latency = report.latency
+            behindP99 = report.behindP99
+            cpu = Dictionary(
                 uniqueKeysWithValues: report.cpu.entries.map { ($0.name, $0.value) }
             )
-            memory_bytes = Dictionary(
+            memory = Dictionary(
                 uniqueKeysWithValues: report.memory.entries.map { ($0.name, $0.value) }
             )
             notes = report.notes

@@ -28,7 +28,9 @@ final class Judge: Sendable {
         var configuration = PostgresConfiguration(conninfo: conninfo)
         configuration.connections = 1
         configuration.writers = 0
-        configuration.replyTimeoutMs = 120_000
+        // A long run has many rows, and nobody waits for the judge.
+        configuration.statementTimeoutMs = 300_000
+        configuration.replyTimeoutMs = 310_000
         configuration.applicationName = "holdfast-load"
         postgres = PostgresClient(configuration: configuration)
         self.loop = loop

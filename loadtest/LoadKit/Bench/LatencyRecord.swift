@@ -65,7 +65,7 @@ struct LatencyRecord {
         return figures
     }
 
-    /// The percentiles at 1/(1-p) = 1, 1.26, 1.58 ... up to where a single call stands.
+    /// The percentiles, ten for each power of ten of 1/(1-p), up to where a single call stands.
     var curve: [CurvePoint] {
         guard count > 0 else { return [] }
         var points: [CurvePoint] = []

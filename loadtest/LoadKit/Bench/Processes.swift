@@ -76,6 +76,7 @@ struct Processes: Hashable, Sendable {
 /// The line of /proc/PID/stat.
 struct ProcessStatus {
     var parent: Int
+    var name: String
     var usage: Usage
     private var endedChildrenMicroseconds: Int
 
@@ -95,7 +96,9 @@ struct ProcessStatus {
 
     /// - Parameter stat: such as `42 (a name) S 1 ...`; the name may hold anything.
     init?(stat: String) {
-        guard let end = stat.lastIndex(of: ")") else { return nil }
+        guard let begin = stat.firstIndex(of: "("), let end = stat.lastIndex(of: ")"), begin < end
+        else { return nil }
+        name = String(stat[stat.index(after: begin)..<end])
         let fields = stat[stat.index(after: end)...].split(whereSeparator: \.isWhitespace)
         // Counted from the state, the third field of the line.
         guard fields.count > 21, let parent = Int(fields[1]), let user = Int(fields[11]),
@@ -143,14 +146,16 @@ private struct Sockets {
         }
     }
 
-    /// The process that holds one of the sockets and is no child of another that does.
+    /// The process that holds one of the sockets, or the ancestor of its name that started it: the
+    /// connections of Postgres are bound to the same path as the socket that it listens on.
     func owner(of inodes: Set<String>) -> Int? {
         let pids = inodes.reduce(into: Set<Int>()) { $0.formUnion(holders[$1] ?? []) }
-        return pids.sorted()
-            .first { pid in
-                guard let parent = ProcessStatus(pid: pid)?.parent else { return false }
-                return !pids.contains(parent)
-            }
+        guard var pid = pids.min(), var status = ProcessStatus(pid: pid) else { return nil }
+        while let parent = ProcessStatus(pid: status.parent), parent.name == status.name {
+            pid = status.parent
+            status = parent
+        }
+        return pid
     }
 
     /// Sockets that listen on a port.
