@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
+    // Generic code of one module (batches of a turn, ids) is specialised where another uses it;
+    // without that it asks the runtime for metadata at every step of a call.
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 /// The settings of generated code, which does not spell out what is unsafe.

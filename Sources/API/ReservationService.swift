@@ -18,6 +18,7 @@ package struct ReservationService<
     package static var name: String { "holdfast.v1.ReservationService" }
 
     let reserving: Reserving<Gate, Ledger, Rows>
+    private let refusals = RefusalBook()
 
     package init(reserving: Reserving<Gate, Ledger, Rows>) {
         self.reserving = reserving
@@ -327,7 +328,7 @@ package struct ReservationService<
     private func answer(_ outcome: ReserveOutcome) throws(Status) -> Holdfast_V1_Reservation {
         switch outcome {
         case .held(let reservation): return Holdfast_V1_Reservation(reservation)
-        case .refused(let refusal): throw Status(refusal)
+        case .refused(let refusal): throw refusals.status(refusal)
         }
     }
 }

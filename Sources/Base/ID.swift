@@ -76,12 +76,9 @@ extension ID: CustomStringConvertible {
     package init(bytes: some Collection<UInt8>) {
         invariant(bytes.count == 16, "an id has 16 bytes, got \(bytes.count)")
         var halves: (high: UInt64, low: UInt64) = (0, 0)
-        for (index, byte) in bytes.enumerated() {
-            if index < 8 {
-                halves.high = halves.high << 8 | UInt64(byte)
-            } else {
-                halves.low = halves.low << 8 | UInt64(byte)
-            }
+        for byte in bytes {
+            halves.high = halves.high << 8 | halves.low >> 56
+            halves.low = halves.low << 8 | UInt64(byte)
         }
         self.init(high: halves.high, low: halves.low)
     }

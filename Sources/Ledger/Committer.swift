@@ -69,6 +69,7 @@ package final class Committer: Sendable {
     /// Takes chunks of one epoch, without a key twice, up to the size of a batch.
     private func next(_ state: inout State) -> [Chunk] {
         var batch: [Chunk] = []
+        // Keys are distinct within a chunk: they matter only where two of them meet.
         var keys: Set<ID> = []
         var count = 0
         var lines = 0
@@ -78,9 +79,10 @@ package final class Committer: Sendable {
                 if lines > Self.linesMax { break }
                 if chunk.requests[0].epoch != first.requests[0].epoch { break }
                 if count + chunk.requests.count > requestsMax { break }
+                if batch.count == 1 { keys.formUnion(first.requests.lazy.map(\.key)) }
                 if chunk.requests.contains(where: { keys.contains($0.key) }) { break }
+                keys.formUnion(chunk.requests.lazy.map(\.key))
             }
-            for request in chunk.requests { keys.insert(request.key) }
             count += chunk.requests.count
             batch.append(state.waiting.removeFirst())
         }

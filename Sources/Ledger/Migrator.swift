@@ -151,6 +151,7 @@ struct Migration: Sendable {
         Migration("V0004_stock_commands", PackageResources.V0004_stock_commands_sql),
         Migration("V0005_orders", PackageResources.V0005_orders_sql),
         Migration("V0006_resolve_whole", PackageResources.V0006_resolve_whole_sql),
+        Migration("V0007_commit_first", PackageResources.V0007_commit_first_sql),
     ]
 }
 

@@ -119,8 +119,11 @@ struct ReservationQueries: Sendable {
     }
 
     func barrier(_ questions: [BarrierQuestion]) async -> [Result<Barrier, Failure>] {
-        let keys = Array(Set(questions.map(\.key)))
-        let ids = Array(Set(questions.compactMap(\.position)))
+        let keys = questions.map(\.key)
+        // Refusals of a moment are mostly about one position.
+        var ids: [PositionID] = []
+        for case let id? in questions.lazy.map(\.position) where ids.last != id { ids.append(id) }
+        if ids.count > 1 { ids = Array(Set(ids)) }
         var statements = [(SQL.knownKeys, [PostgresValue.int2(shard), .uuids(keys)])]
         if !ids.isEmpty { statements.append((SQL.loadPositions, [.int8s(ids)])) }
         do throws(PostgresError) {
@@ -142,7 +145,7 @@ struct ReservationQueries: Sendable {
                 .success(
                     Barrier(
                         epoch: epoch,
-                        known: known[question.key],
+                        known: known.isEmpty ? nil : known[question.key],
                         position: question.position.flatMap { positions[$0] },
                     )
                 )

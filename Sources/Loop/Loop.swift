@@ -54,6 +54,15 @@ package final class Loop: TaskExecutor, @unchecked Sendable {
         Task(executorPreference: self) { await operation() }
     }
 
+    /// Like `start`, for an operation without a result.
+    ///
+    /// Not generic: this is what every call does, and the compiler cannot specialise the other for
+    /// callers in other modules.
+    @discardableResult
+    package func start(_ operation: sending @escaping () async -> Void) -> Task<Void, Never> {
+        Task(executorPreference: self) { await operation() }
+    }
+
     /// Like `start`, for an operation that may throw.
     @discardableResult
     package func startThrowing<Success: Sendable>(

@@ -43,6 +43,7 @@ package struct Reserving<
     private let gate: Gate
     private let ledger: Ledger
     private let healing: Healing<Gate, Rows>
+    private let soldOut = SoldOut()
 
     /// How often a request may be sent back (epoch moved, position missing, key unknown after all)
     /// before the caller is asked to come again.
@@ -73,6 +74,11 @@ package struct Reserving<
 
         var admission = Admission(key: request.key, lines: lines, channel: request.channel)
         admission.deadline = deadline
+        if let line = soldOut.firstLine(of: lines),
+            let outcome = try await refuseSoldOut(request, demand, line, lines[line].position)
+        {
+            return outcome
+        }
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
             let admitted: AdmissionAnswer
@@ -106,6 +112,7 @@ package struct Reserving<
                     try await healing.heal([lines[line].position])
                     continue
                 }
+                if room(answer, request.channel) ?? 1 <= 0 { soldOut.insert(lines[line].position) }
                 return .refused(
                     refusal(request, demand[line], free: free, pending: pending)
                 )
@@ -227,9 +234,34 @@ package struct Reserving<
         pending: Int64,
         channel: String,
     ) -> Bool {
-        guard let position = barrier.position else { return false }
+        guard let room = room(barrier, channel) else { return false }
+        return room - pending >= wanted.quantity
+    }
+
+    /// What Postgres has free for a channel at the position that it was asked about, pending holds
+    /// not counted; nil when it was asked about none.
+    private func room(_ barrier: Barrier, _ channel: String) -> Int64? {
+        guard let position = barrier.position else { return nil }
         let withheld = position.channelSafety.first { $0.channel == channel }?.quantity ?? 0
-        return position.free - withheld - pending >= wanted.quantity
+        return position.free - withheld
+    }
+
+    /// The answer to a request for what was sold out lately, proven by Postgres alone: the key is not
+    /// committed, and too little is free even if all pending holds fail. Nil: it may have room, ask the
+    /// gate.
+    private func refuseSoldOut(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ line: Int,
+        _ position: PositionID,
+    ) async throws(Failure) -> ReserveOutcome? {
+        let answer = try await ledger.barrier(request.key, position)
+        if let known = answer.known { return self.answer(request, demand, known) }
+        guard let room = room(answer, request.channel), room < demand[line].quantity else {
+            soldOut.remove(position)
+            return nil
+        }
+        return .refused(refusal(request, demand[line], free: room, pending: 0))
     }
 
     private func answer(

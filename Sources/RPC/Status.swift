@@ -51,12 +51,34 @@ package struct Status: Error, Hashable, Sendable {
     package var message: String
     /// Typed details, carried in `grpc-status-details-bin`.
     package var details: [StatusDetail]
+    /// The header block that tells all this, if it was made in advance.
+    private(set) var prepared: PreparedBlock?
 
     package init(_ code: StatusCode, _ message: String, details: [StatusDetail] = []) {
         self.code = code
         self.message = message
         self.details = details
     }
+
+    /// The same status with its bytes for the wire, for one that is answered again and again:
+    /// packing the details costs more than all the rest of a refusal. Do not change it after that.
+    package func ready() -> Status {
+        var status = self
+        status.prepared = PreparedBlock(HeaderBlock(answering: self))
+        return status
+    }
+}
+
+/// A header block that many answers share; part of no comparison, because it says what the status says.
+final class PreparedBlock: Hashable, Sendable {
+    let block: HeaderBlock
+
+    init(_ block: HeaderBlock) {
+        self.block = block
+    }
+
+    static func == (one: PreparedBlock, other: PreparedBlock) -> Bool { true }
+    func hash(into hasher: inout Hasher) {}
 }
 
 extension Status {

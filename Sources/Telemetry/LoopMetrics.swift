@@ -14,6 +14,8 @@ package final class LoopMetrics: Sendable {
     private let methods: [String: MethodCounts]
     private let unknown = MethodCounts()
     private let cells: [Metric: Cell]
+    /// One of the cells: counted twice per call, so without looking it up.
+    private let callsInFlight: Cell
     private let limits: [(name: String, hits: Cell)]
 
     /// - Parameter methods: the paths that are served, `/package.Service/Method`; every other is
@@ -30,6 +32,10 @@ package final class LoopMetrics: Sendable {
                 .filter { $0.labels.isEmpty && $0.kind != .histogram }
                 .map { ($0, Cell()) }
         )
+        guard let cell = cells[.rpcCallsInFlight] else {
+            invariantBroken("calls in flight are one number")
+        }
+        callsInFlight = cell
     }
 
     // MARK: Written by the loop
@@ -37,14 +43,14 @@ package final class LoopMetrics: Sendable {
     package func connectionOpened() { add(.rpcConnections, 1) }
     package func connectionClosed() { add(.rpcConnections, -1) }
     package func handshakeFailed() { add(.tlsHandshakeFailures, 1) }
-    package func callStarted() { add(.rpcCallsInFlight, 1) }
+    package func callStarted() { callsInFlight.add(1) }
 
     /// Counts a call that was answered, reset or lost.
     ///
     /// - Parameter code: the number of the gRPC code, 0 to 16.
     package func callEnded(_ method: String, code: Int, microseconds: Int64) {
         invariant(statusCodeNames.indices.contains(code), "no gRPC code has the number \(code)")
-        add(.rpcCallsInFlight, -1)
+        callsInFlight.add(-1)
         let counts = methods[method] ?? unknown
         counts.codes[code].add(1)
         counts.durations.observe(microseconds)

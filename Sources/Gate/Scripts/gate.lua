@@ -54,17 +54,23 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute = math.floor(time[1] / 60)
 local marker_key, marker_before = prefix .. 'm' .. minute, prefix .. 'm' .. (minute - 1)
 
--- Positions touched by this call, read once and written once: id -> {w, f, x, h, u}, or false.
+-- Positions touched by this call, read once and written once: id -> {key, w, f, x, h, u}, or false.
+-- What has to be written, by id: 1 only h, 2 also w, f and x, 3 also u.
 local positions, dirty = {}, {}
 local function position(id)
   local p = positions[id]
   if p == nil then
-    local v = redis.call('HMGET', position_prefix .. id, 'w', 'f', 'x', 'h', 'u')
-    p = v[1] and {w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',', h = tonumber(v[4]),
-      u = v[5]} or false
+    local key = position_prefix .. id
+    local v = redis.call('HMGET', key, 'w', 'f', 'x', 'h', 'u')
+    p = v[1] and {key = key, w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',',
+      h = tonumber(v[4]), u = v[5]} or false
     positions[id] = p
   end
   return p
+end
+local function touched(id, what)
+  local before = dirty[id]
+  if not before or before < what then dirty[id] = what end
 end
 
 -- The holds of all pending entries by position: needed where a position is made anew.
@@ -83,8 +89,9 @@ local function pending_of(id)
 end
 
 local function create(id, version, free, channels_unknown)
-  positions[id] = {w = version, f = free, x = ',', h = pending_of(id), u = channels_unknown}
-  dirty[id] = true
+  positions[id] = {key = position_prefix .. id, w = version, f = free, x = ',', h = pending_of(id),
+    u = channels_unknown}
+  dirty[id] = 3
 end
 
 local function withhold(id, channel, units, version)
@@ -121,11 +128,12 @@ local function apply(id, version, delta, free, fresh)
     if fresh then create(id, version, free, '1') end
     return
   end
-  local mark = string.format(',%d,', version)
-  if version <= p.w or string.find(p.x, mark, 1, true) then return end
+  if version <= p.w then return end
+  local mark = version ~= p.w + 1 and string.format(',%d,', version)
+  if mark and string.find(p.x, mark, 1, true) then return end
   p.f = p.f + delta
-  dirty[id] = true
-  if version ~= p.w + 1 then
+  touched(id, 2)
+  if mark then
     p.x = p.x .. string.sub(mark, 2)
     if #p.x > GAP_BYTES_MAX then forget(id) end
     return
@@ -157,7 +165,7 @@ while at <= #loads do
     create(id, version, free, false)
   elseif p.u then
     p.u = false
-    dirty[id] = true
+    touched(id, 1)
     redis.call('HDEL', position_prefix .. id, 'u')
   end
   for _ = 1, channels do
@@ -167,29 +175,52 @@ while at <= #loads do
   end
 end
 
-local marked
+-- Calls from here cost several times what their work costs: one command for many keys, in parts that
+-- the stack has room for.
+local PART = 1000
+local function for_parts(list, call)
+  for from = 1, #list, PART do
+    call(unpack(list, from, math.min(from + PART - 1, #list)))
+  end
+end
+-- The answers of a command that has one for each key, in their order.
+local function asked(command, name, keys)
+  local answers = {}
+  for_parts(keys, function(...)
+    for _, answer in ipairs(redis.call(command, name, ...)) do answers[#answers + 1] = answer end
+  end)
+  return answers
+end
+
+local end_keys, ended, marks = {}, {}, {}
 at = 1
 while at <= #ends do
   local key, committed
   key, committed, at = unpack_('<c16B', ends, at)
-  local entry = redis.call('HGET', pending_key, key)
-  if entry then
-    for from = 9, #entry, 16 do
-      local id, units = unpack_('<I8I8', entry, from)
-      local p = position(id)
-      if p then
-        p.h = p.h - units
-        dirty[id] = true
+  end_keys[#end_keys + 1] = key
+  if committed == 1 then marks[#marks + 1] = key end
+end
+if #end_keys > 0 then
+  for i, entry in ipairs(asked('HMGET', pending_key, end_keys)) do
+    local key = end_keys[i]
+    if entry and not ended[key] then
+      ended[key] = true
+      for from = 9, #entry, 16 do
+        local id, units = unpack_('<I8I8', entry, from)
+        local p = position(id)
+        if p then
+          p.h = p.h - units
+          touched(id, 1)
+        end
       end
     end
-    redis.call('HDEL', pending_key, key)
   end
-  if committed == 1 then
-    redis.call('SADD', marker_key, key)
-    marked = true
-  end
+  for_parts(end_keys, function(...) redis.call('HDEL', pending_key, ...) end)
 end
-if marked then redis.call('EXPIRE', marker_key, 180) end
+if #marks > 0 then
+  for_parts(marks, function(...) redis.call('SADD', marker_key, ...) end)
+  redis.call('EXPIRE', marker_key, 180)
+end
 
 -- Whether one admit has room: its code, and for a refusal the line at fault with its figures.
 local function decide(lines, channel)
@@ -212,7 +243,8 @@ local function decide(lines, channel)
   return 'a'
 end
 
-local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
+-- What is asked for, and which of these keys are known, or pending.
+local wanted, keys, known = {}, {}, {}
 at = 1
 while at <= #admits do
   local key, checked, channel, count
@@ -222,31 +254,55 @@ while at <= #admits do
   for i = 1, count do
     lines[2 * i - 1], lines[2 * i], at = unpack_('<I8I8', admits, at)
   end
-  if checked == 0 and (redis.call('SISMEMBER', marker_key, key) == 1
-      or redis.call('SISMEMBER', marker_before, key) == 1) then
+  keys[#keys + 1] = key
+  wanted[#wanted + 1] = {checked, channel, lines, first, at - 1}
+end
+local pending = {}
+if #keys > 0 then
+  for i, entry in ipairs(asked('HMGET', pending_key, keys)) do
+    if entry then pending[keys[i]] = true end
+  end
+  for _, name in ipairs({marker_key, marker_before}) do
+    for i, is_member in ipairs(asked('SMISMEMBER', name, keys)) do
+      if is_member == 1 then known[keys[i]] = true end
+    end
+  end
+end
+
+local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
+local entries = {}
+for i, key in ipairs(keys) do
+  local checked, channel, lines, first, last = unpack(wanted[i])
+  if checked == 0 and known[key] then
     reply[#reply + 1] = 'k'
-  elseif redis.call('HEXISTS', pending_key, key) == 1 then
+  elseif pending[key] then
     reply[#reply + 1] = 's'
   else
     local code, figures = decide(lines, channel)
     reply[#reply + 1] = code
     if figures then reply[#reply + 1] = figures end
     if code == 'a' then
-      for i = 1, #lines, 2 do
-        local id = lines[i]
-        positions[id].h = positions[id].h + lines[i + 1]
-        dirty[id] = true
+      for n = 1, #lines, 2 do
+        local id = lines[n]
+        positions[id].h = positions[id].h + lines[n + 1]
+        touched(id, 1)
       end
-      redis.call('HSET', pending_key, key, deadline .. string.sub(admits, first, at - 1))
+      pending[key] = true
+      entries[#entries + 1] = key
+      entries[#entries + 1] = deadline .. string.sub(admits, first, last)
     end
   end
 end
+for_parts(entries, function(...) redis.call('HSET', pending_key, ...) end)
 
-for id in pairs(dirty) do
+for id, what in pairs(dirty) do
   local p = positions[id]
-  local key = position_prefix .. id
-  redis.call('HSET', key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
-  if p.u then redis.call('HSET', key, 'u', p.u) end
+  if what == 1 then
+    redis.call('HSET', p.key, 'h', p.h)
+  else
+    redis.call('HSET', p.key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
+  end
+  if what == 3 and p.u then redis.call('HSET', p.key, 'u', p.u) end
   if p.x ~= ',' then reply[#reply + 1] = 'g' .. struct.pack('<I8', id) end
 end
 return table.concat(reply)

@@ -31,7 +31,7 @@ enum FixedHeaders {
 }
 
 /// A header block put together for one call.
-struct HeaderBlock {
+struct HeaderBlock: Sendable {
     private struct Field {
         let nameCount: Int
         let valueCount: Int

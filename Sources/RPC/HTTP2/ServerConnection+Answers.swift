@@ -153,13 +153,21 @@ extension ServerConnection {
             stream.replies.isComplete = true
             session.resume(stream: stream.id)
         } else {
-            var block = HeaderBlock(httpStatus: 200)
-            if let call = stream.call { block.add(call.replyMetadata) }
-            block.add(status)
-            if let call = stream.call { block.add(call.trailers) }
-            session.submitReply(stream: stream.id, block, hasBody: false)
+            session.submitReply(stream: stream.id, answer(stream, status), hasBody: false)
         }
         wire.scheduleFlush()
+    }
+
+    /// The only header block of a call that has nothing but a status.
+    private func answer(_ stream: ServerStream, _ status: Status) -> HeaderBlock {
+        guard let call = stream.call, !(call.replyMetadata.isEmpty && call.trailers.isEmpty) else {
+            return status.prepared?.block ?? HeaderBlock(answering: status)
+        }
+        var block = HeaderBlock(httpStatus: 200)
+        block.add(call.replyMetadata)
+        block.add(status)
+        block.add(call.trailers)
+        return block
     }
 
     /// Refuses a call because of overload.

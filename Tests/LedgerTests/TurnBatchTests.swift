@@ -3,7 +3,10 @@
 import Base
 import Loop
 import NIOCore
+import NIOPosix
 import Testing
+
+@testable import Ledger
 
 @Suite struct TurnBatchTests {
     /// What was asked, and a gate that holds the first question up.
@@ -23,7 +26,7 @@ import Testing
     @Test func `a question whose deadline passes while it waits is answered and not asked`()
         async throws
     {
-        let loop = TestLoops.first
+        let loop = Loop(MultiThreadedEventLoopGroup.singleton.next())
         let (answers, batches, deadlines) =
             await loop.start {
                 let asked = Asked()

@@ -4,10 +4,11 @@
 
 internal import Base
 internal import DequeModule
+internal import Loop
 internal import NIOCore
 
 /// Batches questions of one kind on one loop; at most one batch is under way.
-package final class TurnBatch<Item: Sendable, Answer: Sendable> {
+final class TurnBatch<Item: Sendable, Answer: Sendable> {
     private let loop: Loop
     private let itemsMax: Int
     private let late: Answer
@@ -26,7 +27,7 @@ package final class TurnBatch<Item: Sendable, Answer: Sendable> {
     /// deadline is the latest of theirs.
     ///
     /// `late` is the answer to what was not asked, because its deadline had passed.
-    package init(
+    init(
         loop: Loop,
         itemsMax: Int,
         late: Answer,
@@ -39,7 +40,7 @@ package final class TurnBatch<Item: Sendable, Answer: Sendable> {
     }
 
     /// Adds a question to the next batch and waits for its answer.
-    package func answer(_ item: Item) async -> Answer {
+    func answer(_ item: Item) async -> Answer {
         loop.eventLoop.preconditionInEventLoop()
         let deadline = Deadline.current
         return await withCheckedContinuation { continuation in
