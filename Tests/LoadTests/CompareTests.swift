@@ -193,11 +193,12 @@ import Testing
         )
         defer { try? FileManager.default.removeItem(atPath: folder) }
         for program in PeerProgram.allCases {
-            FileManager.default.createFile(
+            let isMade = FileManager.default.createFile(
                 atPath: "\(folder)/\(program.rawValue)",
                 contents: nil,
                 attributes: [.posixPermissions: 0o755],
             )
+            #expect(isMade)
         }
         let inFolder = PeerPrograms(folder: folder, path: [])
         let inPath = PeerPrograms(folder: "/nowhere", path: ["/nowhere", folder])

@@ -36,8 +36,7 @@ extension CompareReport {
             svg { width: 100%; height: auto; }
             </style></head><body>
             <h1>\(scenario.rawValue)</h1>
-            <p>\(escaped(scenario.ratioOf)): \(summary), \(ours.turns.count) turns each of \
-            \(Self.text(seconds)) s.</p>
+            <p>\(escaped(scenario.ratioOf)): \(summary), \(turnsText).</p>
             \(skipped.joined(separator: "\n"))
             <h2>\(scenario == .soldout ? "Refused" : "Accepted") a second, turn by turn</h2>
             \(bars(sides) { scenario == .soldout ? $0.refusedPerSecond : $0.acceptedPerSecond })

@@ -11,7 +11,7 @@ extension CompareReport {
     /// The table, with one line for each side and one for each reason not to believe it.
     package var text: String {
         var lines = [
-            "\(scenario.rawValue): \(ours.turns.count) turns each of \(number(seconds)) s, in turns;"
+            "\(scenario.rawValue): \(turnsText), one side after the other;"
                 + " the middle of the turns",
             "ratio: \(scenario.ratioOf)",
             "",
@@ -55,6 +55,11 @@ extension CompareReport {
         ]
     }
 
+    var turnsText: String {
+        let count = ours.turns.count
+        return "\(count) \(count == 1 ? "turn" : "turns") each of \(number(seconds)) s"
+    }
+
     var headings: [String] { Self.columns }
 
     private func milliseconds(_ microseconds: Double?) -> String {
@@ -63,7 +68,8 @@ extension CompareReport {
 
     /// Three digits that count, or all of a large number.
     private func number(_ value: Double) -> String {
-        value >= 100
+        if value == 0 { return "0" }
+        return value >= 100
             ? "\(Int(value.rounded()))" : String(format: value >= 10 ? "%.1f" : "%.2f", value)
     }
 
