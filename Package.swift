@@ -165,6 +165,20 @@ let package = Package(
             swiftSettings: strict,
         ),
         .target(
+            name: "CAllocations",
+            path: "loadtest/Micro/CAllocations",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+        ),
+        .executableTarget(
+            name: "holdfast-micro",
+            dependencies: [
+                "API", "Base", "CAllocations", "Domain", "Gate", "Ledger", "Messages", "Promising",
+                "RPC", "Redis", protobuf, arguments,
+            ],
+            path: "loadtest/Micro/Command",
+            swiftSettings: strict,
+        ),
+        .target(
             name: "InteropMessages",
             dependencies: [protobuf],
             path: "loadtest/Interop/Messages",

@@ -63,12 +63,12 @@ package enum PostgresValue: Sendable, Hashable {
 }
 
 /// The parameters of one statement, encoded one behind the other.
-struct EncodedParameters: Sendable {
-    private(set) var bytes: [UInt8] = []
+package struct EncodedParameters: Sendable {
+    package private(set) var bytes: [UInt8] = []
     /// Length of each parameter in `bytes`; -1 is a null.
     private(set) var lengths: [Int32] = []
 
-    init(_ values: [PostgresValue], for statement: Statement) {
+    package init(_ values: [PostgresValue], for statement: Statement) {
         invariant(
             values.count == statement.parameterTypes.count,
             "\(statement.name) takes \(statement.parameterTypes.count) parameters, got \(values.count)",

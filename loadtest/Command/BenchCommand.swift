@@ -174,7 +174,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     /// Where ops/run, started in this folder without --data, has its sockets.
-    private static var socketsOfRun: String? {
+    static var socketsOfRun: String? {
         let text = try? String(contentsOfFile: ".holdfast/sockets", encoding: .utf8)
         return text?.trimmingCharacters(in: .whitespacesAndNewlines)
     }

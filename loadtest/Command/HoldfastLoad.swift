@@ -8,7 +8,8 @@ struct HoldfastLoad: AsyncParsableCommand {
         commandName: "holdfast-load",
         abstract: "Plays real and made-up load against a Holdfast server.",
         subcommands: [
-            BenchCommand.self, ReplayCommand.self, CatalogueCommand.self, OverloadCommand.self,
+            BenchCommand.self, CompareCommand.self, ReplayCommand.self, CatalogueCommand.self,
+            OverloadCommand.self,
         ],
     )
 }
