@@ -123,7 +123,7 @@ package final class ReservationService<
             outcome = try await reserving.reserve(
                 ReserveRequest(
                     key: DigestBuilder.key(.reserve, request.idempotencyKey),
-                    fingerprint: body.digest(),
+                    body: .parts(body),
                     lines: lines,
                     ttlMs: ttlMs,
                     owner: request.owner,

@@ -124,14 +124,18 @@ struct ReservationQueries: Sendable {
         var ids: [PositionID] = []
         for case let id? in questions.lazy.map(\.position) where ids.last != id { ids.append(id) }
         if ids.count > 1 { ids = Array(Set(ids)) }
-        var statements = [(SQL.knownKeys, [PostgresValue.int2(shard), .uuids(keys)])]
+        // Each statement sees what was committed before it. Keys come last: a reservation that took the
+        // units which a position is seen to lack is then seen as well, and its owner not told no.
+        var statements: [(Statement, [PostgresValue])] = []
         if !ids.isEmpty { statements.append((SQL.loadPositions, [.int8s(ids)])) }
+        statements.append((SQL.knownKeys, [.int2(shard), .uuids(keys)]))
         do throws(PostgresError) {
             let results = try await postgres.transaction(statements)
-            let epoch = results[0][0].int8(0)
-            let positions = results.count > 1 ? results[1].loadedPositions() : [:]
+            let positions = ids.isEmpty ? [:] : results[0].loadedPositions()
+            let rows = results[statements.count - 1]
+            let epoch = rows[0].int8(0)
             var known: [ID: KnownReservation] = [:]
-            for row in results[0] {
+            for row in rows {
                 guard let key = row.optionalUUID(1) else { continue }
                 known[key] = KnownReservation(
                     fingerprint: row.uuid(2),

@@ -6,7 +6,7 @@ internal import Crypto
 /// Collects the parts of a key or a body and digests them: SHA-256, cut to 128 bits.
 ///
 /// Parts are length-prefixed, so that no two lists of parts give the same bytes.
-package struct DigestBuilder {
+package struct DigestBuilder: Sendable {
     private var bytes: [UInt8] = []
 
     package init() {
@@ -40,6 +40,20 @@ package struct DigestBuilder {
         id.high = id.high & 0xffff_ffff_ffff_0fff | 0x8000
         id.low = id.low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         return id
+    }
+}
+
+/// What tells one body of a request from another.
+package enum RequestBody: Sendable {
+    case fingerprint(ID)
+    /// Digested only where somebody asks, which a refusal need not.
+    case parts(DigestBuilder)
+
+    package var fingerprint: ID {
+        switch self {
+        case .fingerprint(let id): id
+        case .parts(let body): body.digest()
+        }
     }
 }
 

@@ -54,7 +54,7 @@ package struct Ordering<Ledger: OrderLedgerPort, Gate: GatePort, Holds: HoldPort
             let held = try await holds.reserve(
                 ReserveRequest(
                     key: header.key,
-                    fingerprint: header.fingerprint,
+                    body: .fingerprint(header.fingerprint),
                     lines: placement.lines.map { Demand(key: $0.key, quantity: $0.quantity) },
                     ttlMs: Self.ownHoldMs,
                     owner: placement.customer,

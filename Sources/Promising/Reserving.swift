@@ -7,7 +7,8 @@ package import Domain
 /// A request to hold units; its bounds are checked already.
 package struct ReserveRequest: Sendable {
     package var key: ID
-    package var fingerprint: ID
+    package var body: RequestBody
+    package var fingerprint: ID { body.fingerprint }
     /// As the caller wrote them; repeated positions are summed here.
     package var lines: [Demand]
     package var ttlMs: Int64
@@ -17,7 +18,7 @@ package struct ReserveRequest: Sendable {
 
     package init(
         key: ID,
-        fingerprint: ID,
+        body: RequestBody,
         lines: [Demand],
         ttlMs: Int64,
         owner: String,
@@ -25,7 +26,7 @@ package struct ReserveRequest: Sendable {
         origin: Origin,
     ) {
         self.key = key
-        self.fingerprint = fingerprint
+        self.body = body
         self.lines = lines
         self.ttlMs = ttlMs
         self.owner = owner
@@ -246,9 +247,10 @@ package final class Reserving<
         return position.free - withheld
     }
 
-    /// The answer to a request for what was sold out lately, proven by Postgres alone: the key is not
-    /// committed, and too little is free even if all pending holds fail. Nil: it may have room, ask the
-    /// gate.
+    /// The answer to a request for what was sold out lately, proven by Postgres alone.
+    ///
+    /// That is: the key is not committed, and too little is free even if all pending holds fail. Nil: it
+    /// may have room, ask the gate.
     private func refuseSoldOut(
         _ request: ReserveRequest,
         _ demand: [Demand],

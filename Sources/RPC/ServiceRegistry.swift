@@ -38,14 +38,22 @@ package struct ServiceRegistry: Sendable {
         case stream(Shape, StreamHandler)
     }
 
-    /// One method.
-    struct Method: Sendable {
+    /// One method; an object, so that each call that is about it counts one reference and not those of
+    /// all that it knows.
+    final class Method: Sendable {
         /// `/package.Service/Method`.
         let path: String
         /// The largest request that it takes, in bytes; nil means what the server says.
         let messageBytesMax: Int?
         let priority: CallPriority
         let kind: Kind
+
+        init(path: String, messageBytesMax: Int?, priority: CallPriority, kind: Kind) {
+            self.path = path
+            self.messageBytesMax = messageBytesMax
+            self.priority = priority
+            self.kind = kind
+        }
 
         /// Whether a second request is a mistake.
         var takesOneRequest: Bool {

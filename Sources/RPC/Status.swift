@@ -46,11 +46,11 @@ package enum StatusCode: Int, Sendable, CaseIterable {
 
 /// How a call ended when it did not succeed.
 package struct Status: Error, Hashable, Sendable {
-    package var code: StatusCode
+    package var code: StatusCode { didSet { prepared = nil } }
     /// For developers, in English; may be shown to the caller.
-    package var message: String
+    package var message: String { didSet { prepared = nil } }
     /// Typed details, carried in `grpc-status-details-bin`.
-    package var details: [StatusDetail]
+    package var details: [StatusDetail] { didSet { prepared = nil } }
     /// The header block that tells all this, if it was made in advance.
     private(set) var prepared: PreparedBlock?
 
@@ -60,8 +60,10 @@ package struct Status: Error, Hashable, Sendable {
         self.details = details
     }
 
-    /// The same status with its bytes for the wire, for one that is answered again and again:
-    /// packing the details costs more than all the rest of a refusal. Do not change it after that.
+    /// The same status with its bytes for the wire, for one that is answered again and again.
+    ///
+    /// Packing the details costs more than all the rest of a refusal. A change makes it an ordinary
+    /// one again.
     package func ready() -> Status {
         var status = self
         status.prepared = PreparedBlock(HeaderBlock(answering: self))

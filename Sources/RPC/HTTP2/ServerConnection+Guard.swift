@@ -38,7 +38,7 @@ extension ServerConnection {
 
     /// What is known of a call that is given up.
     private func givesUp(_ id: Int32) -> GivenUp {
-        if let stream = streams[id] { return givesUp(stream) }
+        if let stream = streams[id], stream.phase != .head { return givesUp(stream) }
         unseenResets.insert(id)
         return .unseen
     }
@@ -63,11 +63,13 @@ extension ServerConnection {
     }
 
     /// Resets of what never became a call.
+    ///
+    /// One whose frame is not complete waits for the rest of it.
     private func judgeUnseen() {
-        for _ in unseenResets {
+        for id in unseenResets where streams[id] == nil {
+            unseenResets.remove(id)
             if case .end(let end) = frames.judged(.early, now: nanoseconds) { wire.end(end) }
         }
-        unseenResets.removeAll()
     }
 
     /// A reset of ours: whoever provokes too many of them has to go.

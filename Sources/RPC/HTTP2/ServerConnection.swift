@@ -199,7 +199,8 @@ extension ServerConnection: SessionEvents {
 
     func headersReceived(stream id: Int32, endsStream: Bool) {
         guard let stream = find(id) else { return }
-        if stream.phase == .head { begin(stream) }
+        // What comes after the frame that ended the connection, in the same read, begins nothing.
+        if stream.phase == .head, wire.brokenBy == nil { begin(stream) }
         if endsStream { end(stream) }
     }
 
