@@ -82,7 +82,8 @@ struct Auditor {
                     FROM unnest(quantities, held, confirmed) u (quantity, held, confirmed))
                 OR (state = 1 AND held <> quantities)
                 OR (state IN (3, 4, 5, 6) AND 0 <> ALL (held))
-                OR (NOT EXISTS (SELECT FROM reservations o WHERE o.transferred_to = r.key)
+                OR (r.key NOT IN (SELECT transferred_to FROM reservations
+                        WHERE transferred_to IS NOT NULL)
                     AND EXISTS (SELECT FROM unnest(positions, versions) u (position, version)
                     WHERE NOT EXISTS (SELECT FROM position_ledger l
                         WHERE (l.position, l.version, l.step) = (u.position, u.version, 0)
