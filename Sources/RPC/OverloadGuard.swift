@@ -5,8 +5,8 @@
 // fastest call of each priority: when even that one took longer than the target, there is a standing
 // queue (the idea of CoDel, Nichols and Jacobson, "Controlling Queue Delay", 2012) and the limit of
 // that priority shrinks by a share; when its limit was in use and no queue stood, it grows. And a call
-// whose deadline is nearer than the time that calls of its kind take now (Little's law: in flight by
-// rate) is refused before it costs anything.
+// whose deadline is nearer than the time that calls of its kind take now (what those of the last window
+// took, or Little's law: in flight by rate) is refused before it costs anything.
 //
 // Each priority has a limit of its own, because what one waits for need not be what the others wait
 // for. Where they do wait for the same, lower ones give way first: a priority shrinks only when no
@@ -53,12 +53,19 @@ struct OverloadGuard {
         /// Answers per nanosecond while a queue stands, smoothed over windows; 0 while none does.
         var rate = 0.0
 
+        /// How long the calls of the last window took that were not cut short, in nanoseconds: half
+        /// more than the mean, so that most that are let in come through.
+        var usual: Int64 = 0
+
         // Of the window.
         var fastest = Int64.max
+        /// Calls that were not cut short by their deadline or their caller, and how long they took.
+        var whole = 0
+        var wholeSum: Int64 = 0
         var count = 0
         var inFlightMax = 0
 
-        /// How long a call takes that starts now, as far as is known, in nanoseconds.
+        /// How long the queue is that stands before a call that starts now, in nanoseconds.
         var wait: Int64 { rate > 0 ? Int64(min(Double(inFlight) / rate, 1e12)) : 0 }
 
         func isStanding(_ target: Int64) -> Bool {
@@ -81,7 +88,14 @@ struct OverloadGuard {
                     limit = min(callsMax, limit * OverloadGuard.growth + 1)
                 }
             }
+            if whole >= OverloadGuard.answersMin {
+                usual = wholeSum / Int64(whole) * 3 / 2
+            } else if count == 0 {
+                usual = 0
+            }
             fastest = .max
+            whole = 0
+            wholeSum = 0
             count = 0
             inFlightMax = inFlight
         }
@@ -134,7 +148,9 @@ struct OverloadGuard {
             if inFlight >= limits.callsMax { return .full }
             let waiting = Double(lanes[number].inFlight)
             if waiting >= lanes[number].limit { return .overloaded }
-            if let remaining, waiting > lanes[number].floor, remaining < lanes[number].wait {
+            if let remaining, waiting > lanes[number].floor,
+                remaining < max(lanes[number].wait, lanes[number].usual)
+            {
                 return .tooLate
             }
         }
@@ -145,8 +161,19 @@ struct OverloadGuard {
     }
 
     /// Counts a call out.
-    mutating func ended(_ priority: CallPriority, after nanoseconds: Int64) {
+    ///
+    /// - Parameter cutShort: its deadline or its caller ended it, so it says little of how long calls
+    ///   take.
+    mutating func ended(
+        _ priority: CallPriority,
+        after nanoseconds: Int64,
+        cutShort: Bool = false,
+    ) {
         let number = priority.rawValue
+        if !cutShort {
+            lanes[number].whole += 1
+            lanes[number].wholeSum += nanoseconds
+        }
         inFlight -= 1
         lanes[number].inFlight -= 1
         lanes[number].count += 1

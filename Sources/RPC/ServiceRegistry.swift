@@ -55,6 +55,11 @@ package struct ServiceRegistry: Sendable {
             self.kind = kind
         }
 
+        /// Whether its calls may last.
+        var isStream: Bool {
+            if case .stream = kind { true } else { false }
+        }
+
         /// Whether a second request is a mistake.
         var takesOneRequest: Bool {
             switch kind {

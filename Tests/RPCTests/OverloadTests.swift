@@ -234,6 +234,18 @@ private struct SplitMix {
         #expect((100...400).contains(guardian.retryMilliseconds(.normal)))
     }
 
+    @Test func `a call that has less time than those before it took is refused`() {
+        // No queue stands: each of the last window took 40 ms, those that were cut short did not.
+        var guardian = OverloadGuard(OverloadGuard.Limits(callsMax: 1_000))
+        for _ in 0..<200 { _ = guardian.admit(.normal, remaining: nil, now: 1) }
+        for _ in 0..<100 { guardian.ended(.normal, after: 40_000_000) }
+        for _ in 0..<100 { guardian.ended(.normal, after: 1_000_000, cutShort: true) }
+        let now: Int64 = 100_000_001
+        for _ in 0..<34 { _ = guardian.admit(.normal, remaining: 50_000_000, now: now) }
+        #expect(guardian.admit(.normal, remaining: 50_000_000, now: now) == .tooLate)
+        #expect(guardian.admit(.normal, remaining: 70_000_000, now: now) == .run)
+    }
+
     @Test func `who waits for something of its own does not take from the others`() {
         // What ends work takes half a second each, whatever the others do.
         var guardian = OverloadGuard(OverloadGuard.Limits(callsMax: 1_000))

@@ -13,8 +13,9 @@ struct OverloadCommand: AsyncParsableCommand {
             of it at a constant rate that waits for nobody: of every ten calls five Reserve, four \
             GetReservation and one Confirm, on stock of its own. Ends with 0 only when the highest \
             level still gets 90 % of the peak and every refusal says when to come again, with 1 when \
-            not or when the run could not be finished, and with 64 when the flags are wrong. Run it \
-            on another core than the server's, or read the figures with the generator's share in mind.
+            not or when the run could not be finished, and with 64 when the flags are wrong. A call \
+            that is due while the server allows no more streams waits for one, and fails as \
+            NO_STREAM_IN_TIME when its deadline passes before that.
 
             EXAMPLES
               holdfast-load overload

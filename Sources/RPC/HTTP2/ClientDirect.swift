@@ -137,6 +137,10 @@ package final class ClientDirect: @unchecked Sendable {
     /// Whether calls may still be made; only from the loop's own thread.
     package var isOpen: Bool { connection.isOpen }
 
+    /// Whether a call would be sent at once instead of waiting for a stream; only from the loop's own
+    /// thread.
+    package var hasRoom: Bool { connection.hasRoom }
+
     /// Closes the connection; calls that are open end with UNAVAILABLE.
     package func close() async {
         // Fails only when it is closed already.
@@ -228,6 +232,11 @@ final class DirectConnection: ChannelInboundHandler {
     }
 
     // MARK: Calls
+
+    fileprivate var hasRoom: Bool {
+        guard let session = wire.session, endedBy == nil else { return false }
+        return waiting.isEmpty && openCount < session.peerStreamsMax
+    }
 
     fileprivate func start(_ call: DirectCall) {
         guard let session = wire.session, endedBy == nil else {

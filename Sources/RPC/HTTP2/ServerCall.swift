@@ -107,7 +107,9 @@ package final class ServerCall: @unchecked Sendable {
         ) {
             throw refusal.status
         }
-        defer { owner.callEnded(priority, startedAt: startedAt, at: .now()) }
+        defer {
+            owner.callEnded(priority, startedAt: startedAt, at: .now(), cutShort: isCancelled)
+        }
         return try await body()
     }
 

@@ -167,7 +167,12 @@ extension ServerConnection {
             }
             // One question to the clock for all that an answer needs of it.
             self.now = .now()
-            self.owner.callEnded(method.priority, startedAt: startedAt, at: self.now)
+            self.owner.callEnded(
+                method.priority,
+                startedAt: startedAt,
+                at: self.now,
+                cutShort: call.isCancelled,
+            )
             self.handlerReturned(id, outcome)
         }
     }

@@ -94,6 +94,25 @@ extension ServerConnection {
         owner.logger.info("connection ended", metadata: ["peer": "\(peer)", "why": "\(end)"])
     }
 
+    // MARK: Fewer streams
+
+    var hasStreams: Bool { !streams.isEmpty }
+
+    /// Lets the peer have so many streams at once, besides those that last; only what differs by an
+    /// eighth is worth a frame.
+    ///
+    /// A peer that has not heard of it yet may have as many as before, and those that are open stay.
+    func allow(streams count: Int) {
+        let max = owner.configuration.session.streamsMax
+        guard abs(count - streamsAllowed) > streamsAllowed / 8 || count == max,
+            count != streamsAllowed
+        else { return }
+        streamsAllowed = count
+        let lasting = count == max ? 0 : streams.values.count { $0.method?.isStream == true }
+        session?.allow(streams: min(max, count + lasting))
+        wire.scheduleFlush()
+    }
+
     // MARK: After the answer
 
     /// The answer is out before the request is in.

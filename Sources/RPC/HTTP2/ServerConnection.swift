@@ -53,10 +53,13 @@ final class ServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private var drainState = Drain.open
     private var drainTimer: TimerToken?
     private var headerOverruns = 0
+    /// Streams that the peer was told it may have.
+    var streamsAllowed: Int
 
     init(owner: ServerLoop) {
         self.owner = owner
         frames = FrameGuard(owner.configuration.session)
+        streamsAllowed = owner.configuration.session.streamsMax
         wire = Wire(loop: owner.loop)
     }
 

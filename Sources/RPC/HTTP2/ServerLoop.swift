@@ -44,6 +44,7 @@ final class ServerLoop: @unchecked Sendable {
     private var gates: [ObjectIdentifier: TLSGate] = [:]
     private var lateMethods: [(path: [UInt8], method: ServiceRegistry.Method)] = []
     private var overload: OverloadGuard
+    private var allowance: StreamAllowance
     private var streamsRunning = 0
     private let streamsMax: Int
     private var refusals = CallPriority.allCases.map { _ in ReadyRefusal(retryMilliseconds: 0) }
@@ -64,6 +65,7 @@ final class ServerLoop: @unchecked Sendable {
         var limits = OverloadGuard.Limits(callsMax: handlersMax)
         limits.targetNanoseconds = configuration.overloadLatencyMilliseconds * 1_000_000
         overload = OverloadGuard(limits)
+        allowance = StreamAllowance(streamsMax: configuration.session.streamsMax)
         self.connectionCount = connectionCount
         self.tls = tls
         self.logger = logger
@@ -199,7 +201,9 @@ final class ServerLoop: @unchecked Sendable {
     ) -> ReadyRefusal? {
         let remaining = deadline.map { ($0 - now).nanoseconds }
         let time = Int64(clamping: now.uptimeNanoseconds)
-        switch overload.admit(priority, remaining: remaining, now: time) {
+        let verdict = overload.admit(priority, remaining: remaining, now: time)
+        if allowance.count(refused: verdict != .run, now: time) { allow(at: time) }
+        switch verdict {
         case .run: return nil
         case .full:
             events.limitHit?(.calls)
@@ -210,8 +214,23 @@ final class ServerLoop: @unchecked Sendable {
         }
     }
 
-    func callEnded(_ priority: CallPriority, startedAt: NIODeadline, at now: NIODeadline) {
-        overload.ended(priority, after: (now - startedAt).nanoseconds)
+    /// Tells the connections in use how many streams they may have, where that has changed.
+    private func allow(at time: Int64) {
+        let used = connections.values.count { $0.hasStreams }
+        allowance.roll(inFlight: overload.inFlight, connections: used, now: time)
+        let streams = allowance.current
+        for connection in connections.values where connection.hasStreams {
+            connection.allow(streams: streams)
+        }
+    }
+
+    func callEnded(
+        _ priority: CallPriority,
+        startedAt: NIODeadline,
+        at now: NIODeadline,
+        cutShort: Bool,
+    ) {
+        overload.ended(priority, after: (now - startedAt).nanoseconds, cutShort: cutShort)
         invariant(overload.inFlight >= 0, "more calls ended than started")
     }
 

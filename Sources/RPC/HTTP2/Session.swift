@@ -304,6 +304,18 @@ final class Session {
         )
     }
 
+    /// Tells the peer how many streams it may have at once from when it knows.
+    func allow(streams: Int) {
+        let entries = [
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+                value: UInt32(streams),
+            )
+        ]
+        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        check(unsafe nghttp2_submit_settings(handle, none, entries, 1), "submit SETTINGS")
+    }
+
     /// A submission fails only for lack of memory, or because we broke the library's rules.
     private func check(_ code: Int32, _ what: String) {
         invariant(code >= 0, "cannot \(what): \(SessionError(code: code))")

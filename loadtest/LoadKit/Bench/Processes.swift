@@ -182,11 +182,20 @@ private struct Sockets {
         }
     }
 
+    /// How often the list of sockets is read until the one that is looked for stands in it.
+    private static let readsMax = 20
+
     /// Sockets that are bound to a path.
+    ///
+    /// The kernel hands the list out in parts, and skips entries when sockets come and go in between.
     static func unixInodes(path: String) -> Set<String> {
-        inodes(["/proc/net/unix"]) { fields in
-            fields.count > 7 && fields[7] == path[...] ? fields[6] : nil
+        for _ in 0..<readsMax {
+            let found = inodes(["/proc/net/unix"]) { fields in
+                fields.count > 7 && fields[7] == path[...] ? fields[6] : nil
+            }
+            if !found.isEmpty { return found }
         }
+        return []
     }
 
     private static func inodes(
@@ -195,7 +204,9 @@ private struct Sockets {
     ) -> Set<String> {
         var result: Set<String> = []
         for file in files {
-            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            // A path may hold any bytes, so this need not be UTF-8.
+            let bytes = FileManager.default.contents(atPath: file) ?? Data()
+            let text = String(decoding: bytes, as: UTF8.self)
             for line in text.split(separator: "\n") {
                 if let inode = pick(line.split(separator: " ")) { result.insert(String(inode)) }
             }

@@ -22,29 +22,13 @@ package enum Overload {
         if let problem = options.problem { throw OverloadFailure(description: problem) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = Loop(group.next())
-        var clients: [RPCClient] = []
         let outcome: Result<OverloadReport, OverloadFailure>
         do throws(OverloadFailure) {
-            do throws(Status) {
-                for _ in 0..<options.connections {
-                    clients.append(
-                        try await RPCClient.connect(
-                            host: options.host,
-                            port: options.port,
-                            loop: loop
-                        )
-                    )
-                }
-            } catch {
-                throw OverloadFailure(
-                    description: "no server at \(options.host):\(options.port): \(error)"
-                )
-            }
-            outcome = .success(try await run(options, clients, loop, watch))
+            try await receiveStock(options, loop)
+            outcome = .success(try await run(options, loop, watch))
         } catch {
             outcome = .failure(error)
         }
-        for client in clients { await client.close() }
         // It fails only when it was shut down before.
         try? await group.shutdownGracefully()
         return try outcome.get()
@@ -52,32 +36,69 @@ package enum Overload {
 
     private static func run(
         _ options: OverloadOptions,
-        _ clients: [RPCClient],
         _ loop: Loop,
         _ watch: @Sendable (String) -> Void,
     ) async throws(OverloadFailure) -> OverloadReport {
-        try await receiveStock(options, clients[0])
-        let book =
+        let driver =
             await loop.start {
-                NIOLoopBound(
-                    OverloadBook(options),
-                    eventLoop: loop.eventLoop,
-                )
+                NIOLoopBound(OverloadDriver(options, loop: loop), eventLoop: loop.eventLoop)
             }
             .value
-        let calls = OverloadCalls(
-            clients: clients,
-            book: book,
-            run: options.run,
-            deadlineMilliseconds: options.deadlineMilliseconds,
-        )
+        let clients = try await connect(options, loop, driver)
+        await loop.start { driver.value.use(clients) }.value
+        let outcome: Result<OverloadReport, OverloadFailure>
+        do throws(OverloadFailure) {
+            outcome = .success(
+                try await play(options, OverloadPhases(driver: driver, loop: loop), watch)
+            )
+        } catch {
+            outcome = .failure(error)
+        }
+        for client in clients { await client.close() }
+        return try outcome.get()
+    }
+
+    private static func connect(
+        _ options: OverloadOptions,
+        _ loop: Loop,
+        _ driver: NIOLoopBound<OverloadDriver>,
+    ) async throws(OverloadFailure) -> [ClientDirect] {
+        let heads = OverloadPlan(options).heads
+        var clients: [ClientDirect] = []
+        do throws(Status) {
+            for _ in 0..<options.connections {
+                clients.append(
+                    try await ClientDirect.connect(
+                        host: options.host,
+                        port: options.port,
+                        loop: loop,
+                        heads: heads,
+                    ) { tag, answer in driver.value.answered(tag, answer) }
+                )
+            }
+        } catch {
+            for client in clients { await client.close() }
+            throw OverloadFailure(
+                description: "no server at \(options.host):\(options.port): \(error)"
+            )
+        }
+        return clients
+    }
+
+    private static func play(
+        _ options: OverloadOptions,
+        _ phases: OverloadPhases,
+        _ watch: @Sendable (String) -> Void,
+    ) async throws(OverloadFailure) -> OverloadReport {
         var report = OverloadReport()
         report.run = options.run
         report.connections = options.connections
         report.deadlineMilliseconds = options.deadlineMilliseconds
         watch("looking for the capacity, \(options.capacitySeconds) s")
-        let closed = ClosedLoop(calls: calls, loop: loop, callers: options.callers)
-        report.capacity = await closed.run(seconds: options.capacitySeconds)
+        report.capacity = await phases.closed(
+            callers: options.callers,
+            seconds: options.capacitySeconds,
+        )
         let capacity = report.capacity.acceptedPerSecond
         guard capacity > 0 else {
             throw OverloadFailure(
@@ -89,24 +110,25 @@ package enum Overload {
             let rate = min(capacity * multiple, Double(options.ratePerSecondMax))
             // As many holds as the confirmations of the level may need, so that each is a real one.
             if !options.isReserveOnly {
-                await closed.hold(Int(rate * Double(options.levelSeconds) / 10))
+                await phases.hold(
+                    Int(rate * Double(options.levelSeconds) / 10),
+                    callers: options.callers,
+                )
             }
             watch("offering \(Int(rate)) calls/s, \(options.levelSeconds) s")
-            let level = OpenLoop(calls: calls, loop: loop, openMax: options.openMax)
-            var figures = await level.run(rate: rate, seconds: options.levelSeconds)
+            var figures = await phases.open(rate: rate, seconds: options.levelSeconds)
             figures.multiple = multiple
             report.levels.append(figures)
         }
-        (report.reservedEver, report.confirmedEver) =
-            await loop.start { (book.value.reservedEver, book.value.confirmedEver) }.value
+        (report.reservedEver, report.confirmedEver) = await phases.ever()
         return report
     }
 
     private static func receiveStock(
         _ options: OverloadOptions,
-        _ client: RPCClient,
+        _ loop: Loop,
     ) async throws(OverloadFailure) {
-        let names = OverloadBook(options)
+        let names = OverloadNames(run: options.run)
         var request = Holdfast_V1_ReceiveRequest()
         request.idempotencyKey = "overload-\(options.run)-stock"
         request.lines = (0..<options.skus)
@@ -117,14 +139,30 @@ package enum Overload {
                 line.quantity = 1_000_000
                 return line
             }
+        let client: RPCClient
+        do throws(Status) {
+            client = try await RPCClient.connect(
+                host: options.host,
+                port: options.port,
+                loop: loop,
+            )
+        } catch {
+            throw OverloadFailure(
+                description: "no server at \(options.host):\(options.port): \(error)"
+            )
+        }
+        let problem: String?
         do {
             _ = try await client.unary(
                 "/holdfast.v1.InventoryService/Receive",
                 try request.serializedBytes(),
                 timeoutMilliseconds: 10_000,
             )
+            problem = nil
         } catch {
-            throw OverloadFailure(description: "no stock for the run: \(error)")
+            problem = "no stock for the run: \(error)"
         }
+        await client.close()
+        if let problem { throw OverloadFailure(description: problem) }
     }
 }

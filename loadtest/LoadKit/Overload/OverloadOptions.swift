@@ -22,7 +22,7 @@ package struct OverloadOptions: Hashable, Sendable {
     /// More is never offered, in calls per second, whatever the capacity.
     package var ratePerSecondMax = 200_000
     /// Calls that may be open at once; one that would be more is not made and counts as an error.
-    package var openMax = 20_000
+    package var openMax = 250_000
 
     package init(run: String) {
         self.run = run
@@ -48,7 +48,7 @@ package struct OverloadOptions: Hashable, Sendable {
         }
         guard (1...100).contains(skus) else { return "skus: 1 to 100" }
         guard (1...1_000_000).contains(ratePerSecondMax) else { return "rate: 1 to 1000000" }
-        guard (1...50_000).contains(openMax) else { return "open calls: 1 to 50000" }
+        guard (1...500_000).contains(openMax) else { return "open calls: 1 to 500000" }
         return nil
     }
 }
