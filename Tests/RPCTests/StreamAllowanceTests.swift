@@ -14,18 +14,19 @@ import Testing
         ran: Int,
         refused: Int,
         inFlight: Int,
+        on connections: Int = 8,
         now: inout Int64,
     ) {
         for _ in 0..<windows {
             for _ in 0..<ran { _ = allowance.count(refused: false, now: now) }
             for _ in 0..<refused { _ = allowance.count(refused: true, now: now) }
             now += Self.window
-            allowance.roll(inFlight: inFlight, connections: 8, now: now)
+            allowance.roll(inFlight: inFlight, connections: connections, now: now)
         }
     }
 
     @Test func `only many refusals take streams away`() {
-        var allowance = StreamAllowance(streamsMax: 256)
+        var allowance = StreamAllowance(streamsMax: 256, callsMax: 4_096)
         var now: Int64 = 1
         play(&allowance, windows: 1, ran: 0, refused: 0, inFlight: 0, now: &now)
         play(&allowance, windows: 20, ran: 1_000, refused: 500, inFlight: 800, now: &now)
@@ -38,17 +39,19 @@ import Testing
     }
 
     @Test func `a few streams are left, and it grows back`() {
-        var allowance = StreamAllowance(streamsMax: 256)
+        var allowance = StreamAllowance(streamsMax: 256, callsMax: 4_096)
         var now: Int64 = 1
         play(&allowance, windows: 1, ran: 0, refused: 0, inFlight: 0, now: &now)
         play(&allowance, windows: 50, ran: 100, refused: 5_000, inFlight: 1, now: &now)
+        #expect(allowance.current == StreamAllowance.inFlightMin / 8)
+        play(&allowance, windows: 50, ran: 100, refused: 5_000, inFlight: 1, on: 1_000, now: &now)
         #expect(allowance.current == StreamAllowance.streamsMin)
         play(&allowance, windows: 60, ran: 1_000, refused: 0, inFlight: 100, now: &now)
         #expect(allowance.current == 256)
     }
 
     @Test func `after a pause nothing of it is left`() {
-        var allowance = StreamAllowance(streamsMax: 256)
+        var allowance = StreamAllowance(streamsMax: 256, callsMax: 4_096)
         var now: Int64 = 1
         play(&allowance, windows: 1, ran: 0, refused: 0, inFlight: 0, now: &now)
         play(&allowance, windows: 9, ran: 100, refused: 5_000, inFlight: 1, now: &now)
@@ -61,7 +64,7 @@ import Testing
     }
 
     @Test func `a limit below the least is kept`() {
-        var allowance = StreamAllowance(streamsMax: 2)
+        var allowance = StreamAllowance(streamsMax: 2, callsMax: 4_096)
         var now: Int64 = 1
         play(&allowance, windows: 9, ran: 1, refused: 5_000, inFlight: 0, now: &now)
         #expect(allowance.current == 2)

@@ -65,7 +65,10 @@ final class ServerLoop: @unchecked Sendable {
         var limits = OverloadGuard.Limits(callsMax: handlersMax)
         limits.targetNanoseconds = configuration.overloadLatencyMilliseconds * 1_000_000
         overload = OverloadGuard(limits)
-        allowance = StreamAllowance(streamsMax: configuration.session.streamsMax)
+        allowance = StreamAllowance(
+            streamsMax: configuration.session.streamsMax,
+            callsMax: handlersMax,
+        )
         self.connectionCount = connectionCount
         self.tls = tls
         self.logger = logger

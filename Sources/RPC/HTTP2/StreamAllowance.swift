@@ -13,6 +13,9 @@ struct StreamAllowance {
     static let windowNanoseconds: Int64 = 100_000_000
     /// No connection is ever allowed fewer.
     static let streamsMin = 4
+    /// Nor all in use together fewer than this, if so many may run at all: what runs at once is what
+    /// batches are made of, and with too little of it the server does less instead of refusing less.
+    static let inFlightMin = 512
     /// Fewer refusals in a window than this are no overload.
     private static let refusalsMin = 100
     private static let shrink = 0.75
@@ -21,14 +24,17 @@ struct StreamAllowance {
     private static let pauseWindows: Int64 = 10
 
     let streamsMax: Int
+    private let inFlightMin: Int
     /// What each connection may have now.
     private(set) var current: Int
     private var ran = 0
     private var refused = 0
     private var windowEndsAt: Int64 = 0
 
-    init(streamsMax: Int) {
+    /// - Parameter callsMax: calls that may ever run at once.
+    init(streamsMax: Int, callsMax: Int) {
         self.streamsMax = streamsMax
+        inFlightMin = min(Self.inFlightMin, callsMax)
         current = streamsMax
     }
 
@@ -48,9 +54,11 @@ struct StreamAllowance {
         if !isFresh {
             current = streamsMax
         } else if refused >= Self.refusalsMin, 2 * refused > ran {
-            let share = (inFlight + connections - 1) / max(connections, 1)
+            let connections = max(connections, 1)
+            let share = (inFlight + connections - 1) / connections
             let less = Int(Double(current) * Self.shrink)
-            current = max(min(Self.streamsMin, streamsMax), min(share, less))
+            let least = max(Self.streamsMin, inFlightMin / connections)
+            current = min(streamsMax, max(least, min(share, less)))
         } else if refused < Self.refusalsMin {
             current = min(streamsMax, Int(Double(current) * Self.growth) + 1)
         }
