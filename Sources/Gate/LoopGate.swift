@@ -102,6 +102,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private var gaps: Set<PositionID> = []
 
     package private(set) var counters = GateCounters()
+    /// When it could not be asked.
+    package private(set) var window = ClosedWindow()
 
     package init(
         loop: Loop,
@@ -347,12 +349,15 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         case .success(.bytes(let bytes)):
             answer(flight, bytes)
         case .success(.error(let error)) where GateClosure.codes.contains(error.code):
+            if error.code == GateClosure.demoted {
+                redis.reconnect(because: "\(redis.address) is no primary any more")
+            }
             close(flight.epoch)
             putBack(flight)
             scheduleFlush()
         case .success(let reply):
             // Redis answers, but does not do its work: out of memory, busy, or a script that fails.
-            counters.failures += 1
+            failed()
             logger.error("the gate's script failed", metadata: ["reply": "\(reply)"])
             for waiting in flight.admissions {
                 waiting.continuation?
@@ -364,7 +369,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             scheduleRetry()
         case .failure:
             // Unknown whether it ran; every message is harmless when it comes twice.
-            counters.failures += 1
+            failed()
             putBack(flight)
             scheduleRetry()
         }
@@ -378,6 +383,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         }
         gaps.formUnion(reply.gaps)
         failedOpenings = 0
+        window.end()
         isProven = isProven || flight.epoch == epoch
         for waiting in flight.settlements { waiting.continuation?.resume() }
         for waiting in flight.loads { waiting.continuation?.resume() }
@@ -397,6 +403,11 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
                 )
             }
         }
+    }
+
+    private func failed() {
+        counters.failures += 1
+        window.begin()
     }
 
     private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
@@ -509,6 +520,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private func close(_ epoch: OpenEpoch) {
         guard self.epoch == epoch else { return }
         counters.closures += 1
+        window.begin()
         closedEpoch = epoch.number
         self.epoch = nil
         isProven = false
@@ -541,7 +553,9 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             if found.number > closedEpoch ?? 0 {
                 scheduleFlush()
             } else {
-                // It answered there, but not on this loop's connection.
+                // It answered the keeper, but not on this loop's connection: that is one to another
+                // process.
+                redis.reconnect(because: "the gate is open elsewhere")
                 failedOpenings += 1
                 scheduleRetry()
             }

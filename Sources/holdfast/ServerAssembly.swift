@@ -149,22 +149,28 @@ struct ServerAssembly {
         _ logger: Logger,
         isWatched: Bool = false,
     ) async -> NIOLoopBound<RedisConnection> {
-        guard let address = RedisAddress(configuration.redisAddress) else {
+        guard let addresses = RedisAddress.list(configuration.redisAddress) else {
             invariantBroken("redis.address was checked")
         }
         let redis = RedisConfiguration(
+            // One that does not answer must not keep us from the next.
+            connectTimeoutMs: addresses.count == 1 ? 1_000 : 300,
             username: configuration.redisUsername,
             password: configuration.redisPassword,
+            wantsPrimary: true,
+            backoffMaxMs: 200,
         )
         return
             await loop.start {
                 let connection = RedisConnection(
-                    address: address,
+                    addresses: addresses,
                     loop: loop,
-                    configuration: redis
+                    configuration: redis,
                 )
                 if isWatched {
-                    connection.onConnect = { logger.notice("redis is connected") }
+                    connection.onConnect = { address in
+                        logger.notice("redis is connected", metadata: ["address": "\(address)"])
+                    }
                     connection.onLost = { reason in
                         logger.warning("redis is lost", metadata: ["reason": "\(reason)"])
                     }

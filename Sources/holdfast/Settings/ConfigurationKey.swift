@@ -117,7 +117,7 @@ enum ConfigurationKey: String, CaseIterable {
         .redisAddress: Entry(
             kind: .text,
             isRequired: true,
-            meaning: "Redis, as HOST:PORT or unix:/path/to/socket.",
+            meaning: "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
         ),
         .redisUsername: Entry(kind: .text, meaning: "User of Redis; none: its default user."),
         .redisPassword: Entry(kind: .secret, meaning: "Password of the user of Redis."),

@@ -16,7 +16,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var grpcPort: Int
     var adminHost: String
     var adminPort: Int
-    /// `host:port` or `unix:/path`.
+    /// `host:port` or `unix:/path`; several with commas between them.
     var redisAddress: String
     var redisUsername: String?
     var redisPassword: String?
@@ -120,10 +120,13 @@ struct ServeConfiguration: Equatable, Sendable {
             grpcPort == 0 || grpcPort != adminPort || grpcHost != adminHost,
             "grpc.port and admin.port are both \(grpcPort) at \(grpcHost)",
         )
-        demand(
-            redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
-            "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
-        )
+        for address in redisAddress.split(separator: ",", omittingEmptySubsequences: false) {
+            demand(
+                address.hasPrefix("unix:/") || AddressArgument(argument: String(address)) != nil,
+                "redis.address has \"\(address)\", expected HOST:PORT or unix:/path, and commas "
+                    + "between several",
+            )
+        }
         demand(
             accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost)
                 || tls?.isClientCertificateRequired == true,
