@@ -20,6 +20,8 @@ package struct GateLimits: Sendable {
     package var callSizeMax = 2_000
     /// Settlements that wait for a gate that is away.
     package var settlementsMax = 10_000
+    /// Positions in demand that are remembered, to look whether their pending holds exist.
+    package var contendedMax = 1_000
     /// The pause before what failed is sent again.
     package var retryMs: Int64 = 20
 
@@ -35,6 +37,8 @@ package struct GateCounters: Sendable {
     package var failures = 0
     /// Admissions that were given up because their callers' time was over.
     package var late = 0
+    /// Positions whose view was dropped because it contradicted Postgres or itself.
+    package var forgotten = 0
 }
 
 /// The hot view of stock, from one loop.
@@ -100,6 +104,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     /// Openings that failed, or led back to an epoch that is closed, in a row.
     private var failedOpenings = 0
     private var gaps: Set<PositionID> = []
+    private var contended: Set<PositionID> = []
 
     package private(set) var counters = GateCounters()
     /// When it could not be asked.
@@ -212,6 +217,14 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         defer { gaps.removeAll() }
         return Array(gaps)
     }
+
+    package func takeContended() -> [PositionID] {
+        loop.eventLoop.preconditionInEventLoop()
+        defer { contended.removeAll() }
+        return Array(contended)
+    }
+
+    func noteForgotten(_ count: Int) { counters.forgotten += count }
 
     /// Waits until what was posted has been settled, or the gate is away; at most a second.
     package func drain() async {
@@ -390,7 +403,11 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         for (waiting, answer) in zip(flight.admissions, reply.answers) {
             switch answer {
             case .admitted: counters.admitted += 1
-            case .refused: counters.refused += 1
+            case .refused(_, let line, _, let pending):
+                counters.refused += 1
+                if pending > 0, contended.count < limits.contendedMax {
+                    contended.insert(waiting.admission.lines[line].position)
+                }
             case .known, .missing: break
             }
             if let continuation = waiting.continuation {

@@ -118,6 +118,8 @@ struct ServerAssembly {
     ) async -> SharedParts {
         var limits = GateLimits()
         limits.pendingMs = configuration.gatePendingMs
+        let (openings, opened) = AsyncStream<Int64>
+            .makeStream(bufferingPolicy: .bufferingNewest(1))
         return SharedParts(
             postgres: postgres,
             committer: Committer(
@@ -131,7 +133,9 @@ struct ServerAssembly {
                 loop: loop,
                 server: configuration.serverName,
                 logger: logger,
+                opened: { opened.yield($0) },
             ),
+            openings: openings,
             gateLimits: limits,
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),

@@ -35,6 +35,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var rpcDeadlineMaxMs: Int64
     var batchRequestsMax: Int
     var gatePendingMs: Int
+    var gateWarmMax: Int
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
     var shutdownGraceMs: Int64
@@ -78,6 +79,7 @@ struct ServeConfiguration: Equatable, Sendable {
         rpcDeadlineMaxMs = Int64(values.number(.rpcDeadlineMaxMs))
         batchRequestsMax = values.number(.batchRequestsMax)
         gatePendingMs = values.number(.gatePendingMs)
+        gateWarmMax = values.number(.gateWarmMax)
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
