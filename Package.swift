@@ -122,6 +122,7 @@ let package = Package(
         module("Workers", ["Base", "Loop", "Promising", logging] + nio),
 
         tests("DomainTests", ["Base", "Domain"]),
+        tests("PromisingTests", ["Base", "Domain", "Promising"]),
         tests(
             "LedgerTests",
             ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]

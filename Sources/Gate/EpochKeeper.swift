@@ -1,6 +1,7 @@
 // Finds out which epoch is open, and opens the next one when the cache was lost. One per process;
 // never on the way of a request that finds the gate open.
 
+internal import Base
 package import Logging
 package import Loop
 package import NIOCore
@@ -16,17 +17,24 @@ package actor EpochKeeper<Authority: EpochAuthority> {
     private var current: OpenEpoch?
     private var opening: Task<Result<OpenEpoch, Failure>, Never>?
 
+    private let opened: @Sendable (Int64) -> Void
+
     /// How often this process opened an epoch itself.
     package private(set) var reopenings = 0
+    /// How long that took, all together and the last time, in milliseconds.
+    package private(set) var openingMs: (all: Int64, last: Int64) = (0, 0)
 
-    /// `server` names this process in the table of epochs.
+    /// `server` names this process in the table of epochs; `opened` hears of every epoch that this
+    /// process opened itself.
     package init(
         authority: Authority,
         redis: NIOLoopBound<RedisConnection>,
         loop: Loop,
         server: String,
         logger: Logger,
+        opened: @escaping @Sendable (Int64) -> Void = { _ in },
     ) {
+        self.opened = opened
         self.authority = authority
         steps = RedisSteps(loop: loop, redis: redis)
         self.server = server
@@ -61,6 +69,8 @@ package actor EpochKeeper<Authority: EpochAuthority> {
             if known.epoch > closed ?? 0 {
                 return .success(adopt(known))
             }
+            let began = Deadline.now
+            await steps.seek(known)
             let opened = try await authority.reopen(
                 closed: known.epoch,
                 by: server,
@@ -68,7 +78,13 @@ package actor EpochKeeper<Authority: EpochAuthority> {
             )
             if opened.epoch > known.epoch {
                 reopenings += 1
-                logger.notice("opened the gate", metadata: ["epoch": "\(opened.epoch)"])
+                openingMs.last = Deadline.now.milliseconds(from: began)
+                openingMs.all += openingMs.last
+                logger.notice(
+                    "opened the gate",
+                    metadata: ["epoch": "\(opened.epoch)", "ms": "\(openingMs.last)"],
+                )
+                self.opened(opened.epoch)
                 let steps = self.steps
                 Task { await steps.unlink(before: opened.epoch) }
             }
@@ -99,7 +115,31 @@ struct RedisSteps: EpochSteps {
         throw .unavailable(what: "redis: \(error.code)", retryAfterMs: 100)
     }
 
-    func replid() async throws(Failure) -> String {
+    func replid() async throws(Failure) -> String { try await primary().replid }
+
+    /// Turns to the process that the epoch was opened on, or to its successor, where several say that
+    /// they are the primary.
+    ///
+    /// Without this look two servers that are connected to two primaries would open epochs against
+    /// each other for as long as both are there. It is a matter of speed alone: wherever it leads, the
+    /// epoch is opened under the lock, and what it was opened on is in its script.
+    func seek(_ record: EpochRecord) async {
+        let redis = self.redis
+        let places = await loop.start { redis.value.addressCount }.value
+        if record.replid.isEmpty { return }
+        for _ in 1..<max(1, places) {
+            guard let found = try? await primary() else { return }
+            if found.replid == record.replid || found.before == record.replid { return }
+            await loop.start {
+                redis.value.reconnect(because: "the gate was opened on another process")
+                try? await redis.value.connect()
+            }
+            .value
+        }
+    }
+
+    /// The replid of the process that is connected, and the one that it had as a replica.
+    private func primary() async throws(Failure) -> (replid: String, before: String) {
         let reply = try await send(RedisCommand("INFO", "replication"))
         var fields: [Substring: Substring] = [:]
         for line in (reply.text ?? "").split(whereSeparator: \.isNewline) {
@@ -107,9 +147,14 @@ struct RedisSteps: EpochSteps {
             if parts.count == 2 { fields[parts[0]] = parts[1] }
         }
         guard fields["role"] == "master", let replid = fields["master_replid"] else {
+            let redis = self.redis
+            await loop.start {
+                redis.value.reconnect(because: "\(redis.value.address) is no primary any more")
+            }
+            .value
             throw .unavailable(what: "redis: not a primary", retryAfterMs: 100)
         }
-        return String(replid)
+        return (String(replid), String(fields["master_replid2"] ?? ""))
     }
 
     func open(_ record: EpochRecord) async -> Bool {
@@ -177,5 +222,7 @@ struct RedisSteps: EpochSteps {
 
 /// The errors by which Redis says that the epoch is not open there.
 enum GateClosure {
-    static let codes: Set<String> = ["NOSCRIPT", "STALE", "READONLY"]
+    /// The code of a process that was the primary.
+    static let demoted = "READONLY"
+    static let codes: Set<String> = ["NOSCRIPT", "STALE", demoted]
 }

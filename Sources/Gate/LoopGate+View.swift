@@ -45,6 +45,42 @@ extension LoopGate: ViewPort {
         return overdue
     }
 
+    package func miscounted(
+        _ positions: [PositionID]
+    ) async throws(Failure) -> [PositionID] {
+        let epoch = try readableEpoch()
+        // One transaction: what is asked in one go stays together on the wire.
+        redis.send(RedisCommand("MULTI")) { _ in }
+        redis.send(RedisCommand("HVALS", GateKeys.pending(epoch: epoch))) { _ in }
+        for position in positions {
+            let key = GateKeys.position(position, epoch: epoch)
+            redis.send(RedisCommand("HGET", key, "h")) { _ in }
+        }
+        guard case .array(let replies) = try await read(RedisCommand("EXEC")),
+            replies.count == positions.count + 1, case .array(let entries) = replies[0]
+        else { return [] }
+        var pending: [PositionID: Int64] = [:]
+        for case .bytes(let entry) in entries {
+            for index in stride(from: 8, to: entry.count - 15, by: 16) {
+                pending[int64(entry, at: index), default: 0] += int64(entry, at: index + 8)
+            }
+        }
+        return zip(positions, replies.dropFirst())
+            .compactMap { position, reply in
+                guard let held = reply.text.flatMap({ Int64($0) }) else { return nil }
+                return held == pending[position] ?? 0 ? nil : position
+            }
+    }
+
+    package func forget(_ positions: [PositionID]) async throws(Failure) {
+        let epoch = try readableEpoch()
+        var command = RedisCommand("UNLINK")
+        for position in positions {
+            command.append(GateKeys.position(position, epoch: epoch))
+        }
+        if case .integer(let count) = try await read(command) { noteForgotten(Int(count)) }
+    }
+
     private func readableEpoch() throws(Failure) -> Int64 {
         guard let epoch = openEpoch else {
             throw .unavailable(what: "gate", retryAfterMs: 100)
@@ -59,6 +95,19 @@ extension LoopGate: ViewPort {
         } catch {
             throw .unavailable(what: "redis: \(error)", retryAfterMs: 100)
         }
+    }
+}
+
+extension LoopGate: WarmView {
+    package func memoryUse() async throws(Failure) -> Double {
+        let info = try await read(RedisCommand("INFO", "memory")).text ?? ""
+        var figures: [Substring: Double] = [:]
+        for line in info.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2, let figure = Double(parts[1]) { figures[parts[0]] = figure }
+        }
+        guard let bound = figures["maxmemory"], bound > 0 else { return 0 }
+        return (figures["used_memory"] ?? 0) / bound
     }
 }
 

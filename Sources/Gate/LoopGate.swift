@@ -20,6 +20,8 @@ package struct GateLimits: Sendable {
     package var callSizeMax = 2_000
     /// Settlements that wait for a gate that is away.
     package var settlementsMax = 10_000
+    /// Positions in demand that are remembered, to look whether their pending holds exist.
+    package var contendedMax = 1_000
     /// The pause before what failed is sent again.
     package var retryMs: Int64 = 20
 
@@ -35,6 +37,8 @@ package struct GateCounters: Sendable {
     package var failures = 0
     /// Admissions that were given up because their callers' time was over.
     package var late = 0
+    /// Positions whose view was dropped because it contradicted Postgres or itself.
+    package var forgotten = 0
 }
 
 /// The hot view of stock, from one loop.
@@ -100,8 +104,11 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     /// Openings that failed, or led back to an epoch that is closed, in a row.
     private var failedOpenings = 0
     private var gaps: Set<PositionID> = []
+    private var contended: Set<PositionID> = []
 
     package private(set) var counters = GateCounters()
+    /// When it could not be asked.
+    package private(set) var window = ClosedWindow()
 
     package init(
         loop: Loop,
@@ -210,6 +217,14 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         defer { gaps.removeAll() }
         return Array(gaps)
     }
+
+    package func takeContended() -> [PositionID] {
+        loop.eventLoop.preconditionInEventLoop()
+        defer { contended.removeAll() }
+        return Array(contended)
+    }
+
+    func noteForgotten(_ count: Int) { counters.forgotten += count }
 
     /// Waits until what was posted has been settled, or the gate is away; at most a second.
     package func drain() async {
@@ -347,12 +362,15 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         case .success(.bytes(let bytes)):
             answer(flight, bytes)
         case .success(.error(let error)) where GateClosure.codes.contains(error.code):
+            if error.code == GateClosure.demoted {
+                redis.reconnect(because: "\(redis.address) is no primary any more")
+            }
             close(flight.epoch)
             putBack(flight)
             scheduleFlush()
         case .success(let reply):
             // Redis answers, but does not do its work: out of memory, busy, or a script that fails.
-            counters.failures += 1
+            failed()
             logger.error("the gate's script failed", metadata: ["reply": "\(reply)"])
             for waiting in flight.admissions {
                 waiting.continuation?
@@ -364,7 +382,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             scheduleRetry()
         case .failure:
             // Unknown whether it ran; every message is harmless when it comes twice.
-            counters.failures += 1
+            failed()
             putBack(flight)
             scheduleRetry()
         }
@@ -378,13 +396,18 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         }
         gaps.formUnion(reply.gaps)
         failedOpenings = 0
+        window.end()
         isProven = isProven || flight.epoch == epoch
         for waiting in flight.settlements { waiting.continuation?.resume() }
         for waiting in flight.loads { waiting.continuation?.resume() }
         for (waiting, answer) in zip(flight.admissions, reply.answers) {
             switch answer {
             case .admitted: counters.admitted += 1
-            case .refused: counters.refused += 1
+            case .refused(_, let line, _, let pending):
+                counters.refused += 1
+                if pending > 0, contended.count < limits.contendedMax {
+                    contended.insert(waiting.admission.lines[line].position)
+                }
             case .known, .missing: break
             }
             if let continuation = waiting.continuation {
@@ -397,6 +420,11 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
                 )
             }
         }
+    }
+
+    private func failed() {
+        counters.failures += 1
+        window.begin()
     }
 
     private func putBack(_ flight: Flight, admissionsToo: Bool = true) {
@@ -509,6 +537,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private func close(_ epoch: OpenEpoch) {
         guard self.epoch == epoch else { return }
         counters.closures += 1
+        window.begin()
         closedEpoch = epoch.number
         self.epoch = nil
         isProven = false
@@ -541,7 +570,9 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             if found.number > closedEpoch ?? 0 {
                 scheduleFlush()
             } else {
-                // It answered there, but not on this loop's connection.
+                // It answered the keeper, but not on this loop's connection: that is one to another
+                // process.
+                redis.reconnect(because: "the gate is open elsewhere")
                 failedOpenings += 1
                 scheduleRetry()
             }

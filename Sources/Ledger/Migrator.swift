@@ -152,6 +152,7 @@ struct Migration: Sendable {
         Migration("V0005_orders", PackageResources.V0005_orders_sql),
         Migration("V0006_resolve_whole", PackageResources.V0006_resolve_whole_sql),
         Migration("V0007_commit_first", PackageResources.V0007_commit_first_sql),
+        Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
     ]
 }
 

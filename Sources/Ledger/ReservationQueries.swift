@@ -314,17 +314,7 @@ extension PostgresResult {
     /// The rows of load_positions.sql, by position.
     func loadedPositions() -> [PositionID: LoadedPosition] {
         var found: [PositionID: LoadedPosition] = [:]
-        for row in self {
-            found[row.int8(0)] = LoadedPosition(
-                position: row.int8(0),
-                version: row.int8(1),
-                free: row.int8(2),
-                channelSafety: zip(row.texts(3), row.int8s(4))
-                    .map {
-                        ChannelSafety(channel: $0, quantity: $1)
-                    },
-            )
-        }
+        for row in self { found[row.int8(0)] = row.loadedPosition() }
         return found
     }
 }
@@ -367,6 +357,18 @@ extension PostgresRow {
             expiresAt: timestamptz(8),
             transferredTo: optionalUUID(9),
             orderID: optionalUUID(10),
+        )
+    }
+}
+
+extension PostgresRow {
+    /// A row of load_positions.sql or positions_after.sql.
+    func loadedPosition() -> LoadedPosition {
+        LoadedPosition(
+            position: int8(0),
+            version: int8(1),
+            free: int8(2),
+            channelSafety: zip(texts(3), int8s(4)).map { ChannelSafety(channel: $0, quantity: $1) },
         )
     }
 }

@@ -32,6 +32,18 @@ enum SQL {
         file: PackageResources.expire_due_sql,
         [OID.int2, OID.int4]
     )
+    static let hotPositions = Statement(
+        "hot_positions",
+        file: PackageResources.hot_positions_sql,
+        [OID.int8, OID.int4],
+        mayTakeLong: true,
+    )
+    static let positionsAfter = Statement(
+        "positions_after",
+        file: PackageResources.positions_after_sql,
+        [OID.int2, OID.int8, OID.int4],
+        mayTakeLong: true,
+    )
     static let knownKeys = Statement(
         "known_keys",
         file: PackageResources.known_keys_sql,

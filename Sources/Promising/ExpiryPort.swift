@@ -2,7 +2,7 @@
 
 /// What one sweep found and did.
 package struct ExpirySweep: Sendable {
-    /// True when another server was sweeping: nothing was looked at.
+    /// True when other servers were sweeping a part of the holds, which was not looked at.
     package var isBusy: Bool
     /// Holds that were due and have been given back.
     package var found: Int

@@ -29,6 +29,18 @@ package protocol ViewPort: GatePort {
 
     /// Pending holds past their deadline, by the clock of Redis.
     func overdueHolds() async throws(Failure) -> [OverdueHold]
+
+    /// Positions that had room but for pending holds since the last call.
+    func takeContended() -> [PositionID]
+
+    /// Of these positions those whose held units are not the sum of the pending holds, both read at one
+    /// moment: an entry was lost from the cache.
+    func miscounted(_ positions: [PositionID]) async throws(Failure) -> [PositionID]
+
+    /// Drops the view of positions: the next request for one loads it from Postgres.
+    ///
+    /// Harmless at any time, whatever is under way.
+    func forget(_ positions: [PositionID]) async throws(Failure)
 }
 
 /// The ledger, as the healer reads it.
@@ -54,6 +66,23 @@ package final class Healing<View: ViewPort, Rows: LedgerRowsPort> {
     @discardableResult
     package func heal(_ positions: [PositionID]) async throws(Failure) -> Int {
         try await replay(positions, ending: [])
+    }
+
+    /// Brings the view of a position up to Postgres, which it contradicts.
+    ///
+    /// Where no row is missing the view is wrong and not late: it is dropped.
+    package func mend(_ position: PositionID) async throws(Failure) {
+        if try await heal([position]) == 0 { try await view.forget([position]) }
+    }
+
+    /// Drops the view of positions that count holds of which there is no trace: their units would stay
+    /// unsellable. Returns how many.
+    package func healMiscounted() async throws(Failure) -> Int {
+        let contended = view.takeContended()
+        if contended.isEmpty { return 0 }
+        let wrong = try await view.miscounted(contended)
+        if !wrong.isEmpty { try await view.forget(wrong) }
+        return wrong.count
     }
 
     /// Looks whether the gate is open, and replays what the view lacks where a settlement showed a

@@ -80,6 +80,7 @@ package final class Reserving<
         {
             return outcome
         }
+        var wasBehind = false
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
             let admitted: AdmissionAnswer
@@ -110,7 +111,14 @@ package final class Reserving<
                 if let known = answer.known { return self.answer(request, demand, known) }
                 if isBehind(answer, demand[line], pending: pending, channel: request.channel) {
                     // The view lacks a settlement that is on its way, or was lost with a server.
-                    try await healing.heal([lines[line].position])
+                    // If nothing is missing, and still not the next time, it is wrong.
+                    let position = lines[line].position
+                    if wasBehind {
+                        try await healing.mend(position)
+                    } else {
+                        try await healing.heal([position])
+                    }
+                    wasBehind = true
                     continue
                 }
                 if room(answer, request.channel) ?? 1 <= 0 { soldOut.insert(lines[line].position) }
@@ -217,9 +225,9 @@ package final class Reserving<
         case .committed(let times): return .held(held(request, demand, times))
         case .keyReused: return .refused(.keyReused)
         case .refused(let position, let free):
-            // The view let through what Postgres has not: it is behind. The refusal stands, whether
-            // the view can be healed now or not.
-            _ = try? await healing.heal([position])
+            // The view let through what Postgres has not: it is behind, or wrong. The refusal stands,
+            // whether the view can be mended now or not.
+            try? await healing.mend(position)
             let line = lines.firstIndex { $0.position == position } ?? 0
             return .refused(refusal(request, demand[line], free: free, pending: 0))
         case .epochMoved(let epoch):

@@ -22,9 +22,12 @@ package final class SoldOut {
     package init() {}
 
     /// The first line whose position is remembered.
-    func firstLine(of lines: [(position: PositionID, quantity: Int64)]) -> Int? {
+    func firstLine(
+        of lines: [(position: PositionID, quantity: Int64)],
+        at moment: @autoclosure () -> Deadline = .now,
+    ) -> Int? {
         if positions.isEmpty { return nil }
-        let now = Deadline.now
+        let now = moment()
         for (index, line) in lines.enumerated() {
             guard let until = positions[line.position] else { continue }
             if !until.hasPassed(at: now) { return index }
@@ -34,9 +37,9 @@ package final class SoldOut {
     }
 
     /// The gate and Postgres had nothing free there.
-    func insert(_ position: PositionID) {
+    func insert(_ position: PositionID, at now: Deadline = .now) {
         if positions.count >= Self.positionsMax { positions.removeAll() }
-        positions[position] = Deadline.now.advanced(milliseconds: Self.rememberedMs)
+        positions[position] = now.advanced(milliseconds: Self.rememberedMs)
     }
 
     /// Postgres has something there, or it is not known.

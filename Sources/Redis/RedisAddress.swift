@@ -44,6 +44,19 @@ package enum RedisAddress: Sendable, Hashable {
     }
 }
 
+extension RedisAddress {
+    /// Reads several addresses with commas between them; nil when there is none, or one is wrong.
+    package static func list(_ text: String) -> [RedisAddress]? {
+        var addresses: [RedisAddress] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let word = part.drop { $0 == " " }
+            guard let address = RedisAddress(String(word)) else { return nil }
+            addresses.append(address)
+        }
+        return addresses
+    }
+}
+
 extension RedisAddress: CustomStringConvertible {
     package var description: String {
         switch self {
@@ -55,7 +68,7 @@ extension RedisAddress: CustomStringConvertible {
 
 /// How a connection behaves.
 package struct RedisConfiguration: Sendable {
-    /// The longest to wait for a connection, milliseconds.
+    /// The longest to wait for a connection, and for each answer about who is there, milliseconds.
     package var connectTimeoutMs: Int
     /// The longest to wait for a reply, milliseconds; then the connection is closed, because later
     /// replies would be out of step.
@@ -63,6 +76,8 @@ package struct RedisConfiguration: Sendable {
     /// For servers with an access control list; needs a password too.
     package var username: String?
     package var password: String?
+    /// True: only a server that says that it is the primary (`ROLE`) is connected to.
+    package var wantsPrimary: Bool
     /// Commands sent and not answered yet; more are refused with `queueFull`.
     package var pendingMax: Int
     /// The largest reply in bytes; a larger one ends the connection.
@@ -76,6 +91,7 @@ package struct RedisConfiguration: Sendable {
         replyTimeoutMs: Int = 1_000,
         username: String? = nil,
         password: String? = nil,
+        wantsPrimary: Bool = false,
         pendingMax: Int = 65_536,
         replyBytesMax: Int = 64 << 20,
         backoffMinMs: Int = 10,
@@ -85,6 +101,7 @@ package struct RedisConfiguration: Sendable {
         self.replyTimeoutMs = replyTimeoutMs
         self.username = username
         self.password = password
+        self.wantsPrimary = wantsPrimary
         self.pendingMax = pendingMax
         self.replyBytesMax = replyBytesMax
         self.backoffMinMs = backoffMinMs

@@ -1,7 +1,9 @@
 // One pipelined connection to Redis, which belongs to one loop. All commands of a turn are written at
 // once when the turn ends; replies are matched in order. When the connection ends, everything that
-// waits fails, and it connects again by itself until it is closed. It never repeats a command.
+// waits fails, and it connects again by itself until it is closed: to the next of its addresses, and
+// to the primary alone where that is asked for. It never repeats a command.
 
+internal import Base
 package import Loop
 internal import NIOCore
 internal import NIOPosix
@@ -10,7 +12,7 @@ internal import NIOPosix
 package final class RedisConnection {
     private enum State: Equatable {
         case idle
-        /// Not usable yet: the socket is being connected, or the password is being checked.
+        /// Not usable yet: the socket is being connected, or the password or the role is being checked.
         case connecting
         case up
         /// The next attempt is scheduled.
@@ -18,7 +20,9 @@ package final class RedisConnection {
         case closed
     }
 
-    package let address: RedisAddress
+    private let addresses: [RedisAddress]
+    /// Which of them is tried, or connected.
+    private var place = 0
     private let loop: Loop
     private let configuration: RedisConfiguration
 
@@ -33,6 +37,8 @@ package final class RedisConnection {
     private var turnDeadline = NIODeadline.distantFuture
     private var isTimerRunning = false
     private var backoffMs: Int
+    /// Attempts that failed since the last connection that answered.
+    private var failuresInRow = 0
     private var lastError = RedisError(.connectFailed, "not connected yet")
     private var connectWaiters: [(Result<Void, RedisError>) -> Void] = []
 
@@ -40,21 +46,37 @@ package final class RedisConnection {
     package private(set) var connectionsMade = 0
     /// Called on the loop whenever a connection was made, the first included, before any command
     /// can be sent on it.
-    package var onConnect: (() -> Void)?
+    package var onConnect: ((RedisAddress) -> Void)?
     /// Called on the loop whenever a connection that was up ended by itself, with the reason.
     package var onLost: ((String) -> Void)?
 
+    /// A connection to one of several addresses: the first that can be reached, or the first that says
+    /// that it is the primary.
     package init(
-        address: RedisAddress,
+        addresses: [RedisAddress],
         loop: Loop,
         configuration: RedisConfiguration = RedisConfiguration(),
     ) {
-        self.address = address
+        invariant(!addresses.isEmpty, "a connection has an address")
+        self.addresses = addresses
         self.loop = loop
         self.configuration = configuration
         backoffMs = configuration.backoffMinMs
         parser = ReplyParser(replyBytesMax: configuration.replyBytesMax)
     }
+
+    package convenience init(
+        address: RedisAddress,
+        loop: Loop,
+        configuration: RedisConfiguration = RedisConfiguration(),
+    ) {
+        self.init(addresses: [address], loop: loop, configuration: configuration)
+    }
+
+    /// The address that is tried, or connected.
+    package var address: RedisAddress { addresses[place] }
+    /// How many addresses there are to choose from.
+    package var addressCount: Int { addresses.count }
 
     package var isConnected: Bool {
         loop.eventLoop.preconditionInEventLoop()
@@ -63,17 +85,17 @@ package final class RedisConnection {
 
     // MARK: Use
 
-    /// Connects and waits for the first attempt.
+    /// Connects and waits for the first attempt at each address.
     ///
-    /// Throws `connectFailed` when that attempt fails; attempts go on in the background until
-    /// `close`, so a caller may carry on without Redis.
+    /// Throws `connectFailed` when all of them fail; attempts go on in the background until `close`, so
+    /// a caller may carry on without Redis.
     package func connect() async throws(RedisError) {
         loop.eventLoop.preconditionInEventLoop()
         switch state {
         case .up: return
         case .closed: throw RedisError(.shutDown, "")
-        case .waiting: throw lastError
-        case .idle, .connecting: break
+        case .waiting where failuresInRow % addresses.count == 0: throw lastError
+        case .idle, .connecting, .waiting: break
         }
         let outcome: Result<Void, RedisError> = await withCheckedContinuation { continuation in
             connectWaiters.append { continuation.resume(returning: $0) }
@@ -112,6 +134,15 @@ package final class RedisConnection {
         try await send(.evalsha(sha, keys: keys, arguments: arguments))
     }
 
+    /// Gives up this connection, because the process behind it is not the one that is wanted, and
+    /// looks for another, at the next address first.
+    ///
+    /// What waits for a reply fails with `connectionLost`. Does nothing while there is no connection.
+    package func reconnect(because reason: String) {
+        loop.eventLoop.preconditionInEventLoop()
+        if state == .up { fail(.connectionLost, reason) }
+    }
+
     /// Closes the connection for good; what still waits fails with `shutDown`.
     package func close() async {
         loop.eventLoop.preconditionInEventLoop()
@@ -134,7 +165,9 @@ package final class RedisConnection {
         }
         if !isFlushScheduled {
             isFlushScheduled = true
-            turnDeadline = .now() + .milliseconds(Int64(configuration.replyTimeoutMs))
+            let patience =
+                state == .up ? configuration.replyTimeoutMs : configuration.connectTimeoutMs
+            turnDeadline = .now() + .milliseconds(Int64(patience))
             loop.atTurnEnd(.flush) { self.flush() }
         }
         command.write(to: &outgoing)
@@ -167,7 +200,7 @@ package final class RedisConnection {
         isTimerRunning = false
         guard let deadline = pending.firstDeadline else { return }
         if deadline <= .now() {
-            fail(.timeout, "no reply in \(configuration.replyTimeoutMs) ms")
+            fail(.timeout, "\(address) did not reply in time")
         } else {
             startTimer()
         }
@@ -218,7 +251,7 @@ package final class RedisConnection {
 
     private func authenticate() {
         guard let password = configuration.password else {
-            becomeUp()
+            checkRole()
             return
         }
         var command = RedisCommand("AUTH")
@@ -226,9 +259,27 @@ package final class RedisConnection {
         command.append(password)
         enqueue(command) { outcome in
             switch outcome {
-            case .success(.status): self.becomeUp()
+            case .success(.status): self.checkRole()
             case .success(.error(let error)): self.fail(.connectFailed, "AUTH: \(error.code)")
             case .success: self.fail(.protocol, "AUTH got a strange reply")
+            case .failure: break
+            }
+        }
+    }
+
+    private func checkRole() {
+        if !configuration.wantsPrimary {
+            becomeUp()
+            return
+        }
+        enqueue(RedisCommand("ROLE")) { outcome in
+            switch outcome {
+            case .success(.array(let parts)) where parts.first?.text == "master": self.becomeUp()
+            case .success(.array(let parts)):
+                let role = parts.first?.text ?? "nothing"
+                self.fail(.connectFailed, "\(self.address) is no primary, its role is \(role)")
+            case .success(.error(let error)): self.fail(.connectFailed, "ROLE: \(error.code)")
+            case .success: self.fail(.protocol, "ROLE got a strange reply")
             case .failure: break
             }
         }
@@ -237,7 +288,7 @@ package final class RedisConnection {
     private func becomeUp() {
         state = .up
         connectionsMade += 1
-        onConnect?()
+        onConnect?(address)
         answerWaiters(.success(()))
     }
 
@@ -262,7 +313,10 @@ package final class RedisConnection {
                     fail(.protocol, "a reply to nothing")
                     return
                 }
-                backoffMs = configuration.backoffMinMs
+                if state == .up {
+                    backoffMs = configuration.backoffMinMs
+                    failuresInRow = 0
+                }
                 completion(.success(reply))
             }
         }
@@ -281,8 +335,14 @@ package final class RedisConnection {
         if state == .up { onLost?(message) }
         state = .waiting
         lastError = RedisError(.connectFailed, message)
-        let delay = TimeAmount.milliseconds(Int64(backoffMs))
-        backoffMs = min(backoffMs * 2, configuration.backoffMaxMs)
+        place = (place + 1) % addresses.count
+        failuresInRow += 1
+        var delay = TimeAmount.milliseconds(0)
+        // The pause comes after each address has had its turn.
+        if failuresInRow % addresses.count == 0 {
+            delay = .milliseconds(Int64(backoffMs))
+            backoffMs = min(backoffMs * 2, configuration.backoffMaxMs)
+        }
         loop.eventLoop.assumeIsolated()
             .scheduleTask(in: delay) {
                 if self.state == .waiting { self.open() }
@@ -299,7 +359,11 @@ package final class RedisConnection {
         let failures = pending.ended(kind, message, now: .now())
         channel?.close(promise: nil)
         for (completion, error) in failures { completion(.failure(error)) }
-        answerWaiters(.failure(RedisError(kind == .shutDown ? kind : .connectFailed, message)))
+        if kind == .shutDown {
+            answerWaiters(.failure(RedisError(kind, message)))
+        } else if failuresInRow % addresses.count == 0 {
+            answerWaiters(.failure(RedisError(.connectFailed, message)))
+        }
     }
 }
 

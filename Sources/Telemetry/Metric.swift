@@ -39,6 +39,14 @@ package enum Metric: String, CaseIterable, Sendable {
     case gateClosures = "holdfast_gate_closures_total"
     case gateFailures = "holdfast_gate_failures_total"
     case gateReopenings = "holdfast_gate_reopenings_total"
+    case gateReopeningSeconds = "holdfast_gate_reopening_seconds_total"
+    case gateReopeningLast = "holdfast_gate_reopening_last_seconds"
+    case gateClosedSeconds = "holdfast_gate_closed_seconds_total"
+    case gateClosedLongest = "holdfast_gate_closed_longest_seconds"
+    case gateWarmed = "holdfast_gate_warmed_positions_total"
+    case gateWarming = "holdfast_gate_warming"
+    case gateWarmUpLast = "holdfast_gate_warm_up_last_seconds"
+    case gateDroppedViews = "holdfast_gate_dropped_views_total"
     case gateLate = "holdfast_gate_late_total"
     case gateHealed = "holdfast_gate_healed_holds_total"
     case gateOpen = "holdfast_gate_open"
@@ -92,7 +100,8 @@ package enum Metric: String, CaseIterable, Sendable {
     package var kind: MetricKind {
         switch self {
         case .rpcCallDuration: .histogram
-        case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch,
+        case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch, .gateReopeningLast,
+            .gateClosedLongest, .gateWarming, .gateWarmUpLast,
             .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .accessCallers,
             .tlsCertificateExpiry,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
@@ -117,6 +126,15 @@ package enum Metric: String, CaseIterable, Sendable {
         case .gateLate: "Admissions that were given up because their caller's time was over."
         case .gateFailures: "Script calls that failed or got no answer."
         case .gateReopenings: "Times that the gate opened again under a new epoch."
+        case .gateReopeningSeconds: "Seconds that opening new epochs took this server."
+        case .gateReopeningLast: "Seconds that this server took to open its latest epoch."
+        case .gateClosedSeconds:
+            "Seconds from failed calls of the gate to the next answer: the refusal window."
+        case .gateClosedLongest: "The longest such window, or the one that has not ended."
+        case .gateWarmed: "Positions loaded into the view ahead of requests."
+        case .gateWarming: "1 while the view of a new epoch is being loaded, else 0."
+        case .gateWarmUpLast: "Seconds that loading the view of the latest epoch took, or takes."
+        case .gateDroppedViews: "Views of positions dropped because they contradicted the truth."
         case .gateOpen: "1 while the gate admits, 0 while it is closed."
         case .gateEpoch: "The epoch that the gate is open under, 0 before the first."
         case .ledgerBatches: "Batches committed to Postgres."

@@ -15,6 +15,8 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
     private let intervalMs: Int64
     private let batchMax: Int
     private let logger: Logger
+    /// The pause when all that is left is in the hands of other servers.
+    private let busyMs: Int64 = 50
     private var task: Task<Void, Never>?
 
     /// Holds given back since the start.
@@ -45,12 +47,10 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
         loop.eventLoop.preconditionInEventLoop()
         invariant(task == nil, "a worker starts once")
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let pause = Duration.milliseconds(intervalMs)
         task = loop.start {
             while !Task.isCancelled {
-                // Where some were due, more may be: the next sweep follows at once.
-                let found = await bound.value.sweep()
-                if found == 0 { try? await Task.sleep(for: pause) }
+                let pauseMs = await bound.value.sweep()
+                if pauseMs > 0 { try? await Task.sleep(for: .milliseconds(pauseMs)) }
             }
         }
     }
@@ -62,19 +62,20 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
         await task?.value
     }
 
-    /// One sweep; returns how many holds it gave back.
-    private func sweep() async -> Int {
+    /// One sweep; returns the pause after it, in milliseconds.
+    private func sweep() async -> Int64 {
         do throws(Failure) {
             let sweep = try await ledger.expireDue(limit: batchMax)
-            if !sweep.isBusy { lagMs = sweep.lagMs }
-            if sweep.found > 0 {
-                expired += sweep.found
-                gate.post(sweep.settlement, ending: [])
-            }
-            return sweep.found
+            if sweep.found > 0 || !sweep.isBusy { lagMs = sweep.lagMs }
+            // Others are at work: there may be a part for this server soon.
+            if sweep.found == 0 { return sweep.isBusy ? min(intervalMs, busyMs) : intervalMs }
+            expired += sweep.found
+            gate.post(sweep.settlement, ending: [])
+            // Where some were due, more may be: the next sweep follows at once.
+            return 0
         } catch {
             logger.warning("cannot sweep expired holds", metadata: ["error": "\(error)"])
-            return 0
+            return intervalMs
         }
     }
 }

@@ -62,6 +62,13 @@ package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
             if replayed > 0 {
                 logger.debug("closed gaps of the view", metadata: ["rows": "\(replayed)"])
             }
+            let dropped = try await healing.healMiscounted()
+            if dropped > 0 {
+                logger.warning(
+                    "dropped views that counted holds of which there is no trace",
+                    metadata: ["positions": "\(dropped)"],
+                )
+            }
             if !looksForOverdue { return }
             let ended = try await healing.healOverdue()
             healed += ended

@@ -90,6 +90,8 @@ struct SharedParts: Sendable {
     let postgres: PostgresClient
     let committer: Committer
     let keeper: EpochKeeper<EpochStore>
+    /// The epochs that this process opened, the latest of them.
+    let openings: AsyncStream<Int64>
     let gateLimits: GateLimits
     let batchRequestsMax: Int
     let requestIDs: RequestNumbers

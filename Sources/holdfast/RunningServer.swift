@@ -12,6 +12,7 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Telemetry
+internal import Workers
 
 /// The parts of a running server.
 final class RunningServer: Sendable {
@@ -80,30 +81,7 @@ final class RunningServer: Sendable {
     func metricsText() async -> String {
         var page = MetricsPage()
         for loop in metrics { loop.writeCalls(to: &page) }
-        var isOpen = true
-        var epoch: Int64 = 0
-        for part in parts {
-            let bound = part.bound
-            let gate = await part.loop
-                .start {
-                    (
-                        counters: bound.value.gate.counters, isOpen: bound.value.gate.isOpen,
-                        epoch: bound.value.gate.openEpoch,
-                    )
-                }
-                .value
-            page.add(.gateScriptCalls, Int64(gate.counters.calls))
-            page.add(.gateAdmitted, Int64(gate.counters.admitted))
-            page.add(.gateRefused, Int64(gate.counters.refused))
-            page.add(.gateClosures, Int64(gate.counters.closures))
-            page.add(.gateLate, Int64(gate.counters.late))
-            page.add(.gateFailures, Int64(gate.counters.failures))
-            isOpen = isOpen && gate.isOpen
-            epoch = max(epoch, gate.epoch ?? 0)
-        }
-        page.add(.gateOpen, isOpen ? 1 : 0)
-        page.add(.gateEpoch, epoch)
-        page.add(.gateReopenings, Int64(await shared.keeper.reopenings))
+        await writeGate(to: &page)
         let commits = shared.committer.counters
         page.add(.ledgerBatches, Int64(commits.batches))
         page.add(.ledgerBatchRequests, Int64(commits.requests))
@@ -114,6 +92,9 @@ final class RunningServer: Sendable {
         page.add(.expired, Int64(work.expired))
         page.add(.expirySweepLag, fraction: Double(work.expiryLagMs) / 1_000)
         page.add(.gateHealed, Int64(work.healed))
+        page.add(.gateWarmed, Int64(work.warmed.positions))
+        page.add(.gateWarming, work.warmed.isWarming ? 1 : 0)
+        page.add(.gateWarmUpLast, fraction: Double(work.warmed.lastMs) / 1_000)
         let access = await self.access?.figures() ?? AccessWatch.Figures()
         access.write(to: &page)
         if let tls {
@@ -123,6 +104,44 @@ final class RunningServer: Sendable {
         }
         ProcessFigures.write(to: &page)
         return page.text()
+    }
+
+    private func writeGate(to page: inout MetricsPage) async {
+        var isOpen = true
+        var epoch: Int64 = 0
+        // Of the loop that it was closed to for longest.
+        var closedMs: Int64 = 0
+        var longestMs: Int64 = 0
+        for part in parts {
+            let bound = part.bound
+            let gate = await part.loop
+                .start {
+                    (
+                        counters: bound.value.gate.counters, isOpen: bound.value.gate.isOpen,
+                        epoch: bound.value.gate.openEpoch, window: bound.value.gate.window,
+                    )
+                }
+                .value
+            page.add(.gateScriptCalls, Int64(gate.counters.calls))
+            page.add(.gateAdmitted, Int64(gate.counters.admitted))
+            page.add(.gateRefused, Int64(gate.counters.refused))
+            page.add(.gateClosures, Int64(gate.counters.closures))
+            page.add(.gateLate, Int64(gate.counters.late))
+            page.add(.gateFailures, Int64(gate.counters.failures))
+            page.add(.gateDroppedViews, Int64(gate.counters.forgotten))
+            closedMs = max(closedMs, gate.window.totalMs())
+            longestMs = max(longestMs, gate.window.longestMs())
+            isOpen = isOpen && gate.isOpen
+            epoch = max(epoch, gate.epoch ?? 0)
+        }
+        page.add(.gateOpen, isOpen ? 1 : 0)
+        page.add(.gateEpoch, epoch)
+        page.add(.gateReopenings, Int64(await shared.keeper.reopenings))
+        let opening = await shared.keeper.openingMs
+        page.add(.gateReopeningSeconds, fraction: Double(opening.all) / 1_000)
+        page.add(.gateReopeningLast, fraction: Double(opening.last) / 1_000)
+        page.add(.gateClosedSeconds, fraction: Double(closedMs) / 1_000)
+        page.add(.gateClosedLongest, fraction: Double(longestMs) / 1_000)
     }
 
     /// Reads again what may change while the server runs.

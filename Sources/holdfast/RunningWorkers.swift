@@ -1,4 +1,4 @@
-// The workers of a server, on its first loop: expiry and healing.
+// The workers of a server, on its first loop: expiry, healing and loading the view ahead of requests.
 
 internal import Ledger
 internal import Loop
@@ -14,15 +14,18 @@ extension RunningServer {
             var expired: Int
             var expiryLagMs: Int64
             var healed: Int
+            var warmed: Warm.Figures
         }
 
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
         private static let healIntervalMs: Int64 = 200
 
+        typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
         private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
+        private let warming: NIOLoopBound<Warm>
         /// One for each loop; the first looks for overdue holds as well.
         private let healing: [(loop: Loop, worker: NIOLoopBound<Heal>)]
 
@@ -55,7 +58,33 @@ extension RunningServer {
                     return NIOLoopBound(worker, eventLoop: first.loop.eventLoop)
                 }
                 .value
-            return Workers(loop: first.loop, expiry: expiry, healing: healing)
+            return Workers(
+                loop: first.loop,
+                expiry: expiry,
+                warming: await warm(first, configuration.gateWarmMax, shared),
+                healing: healing,
+            )
+        }
+
+        private static func warm(
+            _ part: BoundParts,
+            _ positionsMax: Int,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<Warm> {
+            await part.loop
+                .start {
+                    let worker = Warm(
+                        loop: part.loop,
+                        view: part.bound.value.gate,
+                        store: WarmStore(postgres: shared.postgres),
+                        openings: shared.openings,
+                        positionsMax: positionsMax,
+                        logger: shared.logger,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
         }
 
         private static func heal(
@@ -87,6 +116,7 @@ extension RunningServer {
                         expired: expiry.value.expired,
                         expiryLagMs: expiry.value.lagMs,
                         healed: healing.value.healed,
+                        warmed: warming.value.figures,
                     )
                 }
                 .value
@@ -95,6 +125,7 @@ extension RunningServer {
         /// Stops them after what is under way.
         func stop() async {
             await loop.start { await expiry.value.stop() }.value
+            await loop.start { await warming.value.stop() }.value
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value
             }

@@ -118,6 +118,8 @@ struct ServerAssembly {
     ) async -> SharedParts {
         var limits = GateLimits()
         limits.pendingMs = configuration.gatePendingMs
+        let (openings, opened) = AsyncStream<Int64>
+            .makeStream(bufferingPolicy: .bufferingNewest(1))
         return SharedParts(
             postgres: postgres,
             committer: Committer(
@@ -131,7 +133,9 @@ struct ServerAssembly {
                 loop: loop,
                 server: configuration.serverName,
                 logger: logger,
+                opened: { opened.yield($0) },
             ),
+            openings: openings,
             gateLimits: limits,
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),
@@ -149,22 +153,28 @@ struct ServerAssembly {
         _ logger: Logger,
         isWatched: Bool = false,
     ) async -> NIOLoopBound<RedisConnection> {
-        guard let address = RedisAddress(configuration.redisAddress) else {
+        guard let addresses = RedisAddress.list(configuration.redisAddress) else {
             invariantBroken("redis.address was checked")
         }
         let redis = RedisConfiguration(
+            // One that does not answer must not keep us from the next.
+            connectTimeoutMs: addresses.count == 1 ? 1_000 : 300,
             username: configuration.redisUsername,
             password: configuration.redisPassword,
+            wantsPrimary: true,
+            backoffMaxMs: 200,
         )
         return
             await loop.start {
                 let connection = RedisConnection(
-                    address: address,
+                    addresses: addresses,
                     loop: loop,
-                    configuration: redis
+                    configuration: redis,
                 )
                 if isWatched {
-                    connection.onConnect = { logger.notice("redis is connected") }
+                    connection.onConnect = { address in
+                        logger.notice("redis is connected", metadata: ["address": "\(address)"])
+                    }
                     connection.onLost = { reason in
                         logger.warning("redis is lost", metadata: ["reason": "\(reason)"])
                     }

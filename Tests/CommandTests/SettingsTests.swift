@@ -148,6 +148,8 @@ import Testing
             ([.rpcCallsMax: "1", .rpcStreamsMax: "1", .loops: "2"], "loops"),
             ([.grpcPort: "9090"], "grpc.port"),
             ([.redisAddress: "localhost"], "redis.address"),
+            ([.redisAddress: "a:1,localhost"], "redis.address has \"localhost\""),
+            ([.redisAddress: "a:1,"], "redis.address has \"\""),
             ([.tlsCertificate: "a.pem"], "tls.certificate and tls.key"),
             ([.tlsKey: "a.key"], "tls.certificate and tls.key"),
             ([.tlsClientCA: "ca.pem"], "tls.client.ca needs"),

@@ -3,9 +3,14 @@
 
 import Base
 import Domain
+import Foundation
 import Gate
 import Promising
 import Testing
+
+/// How many times longer than usual.
+private let scale =
+    ProcessInfo.processInfo.environment["HOLDFAST_TEST_SCALE"].flatMap { Int($0) } ?? 1
 
 /// Random numbers that a seed repeats (SplitMix64).
 private struct SeededRandom: RandomNumberGenerator {
@@ -235,8 +240,16 @@ private struct Walk {
 }
 
 @Suite struct `The script against a model` {
-    @Test(arguments: [1, 2, 3] as [UInt64])
-    func `every answer and every view is the model's, and exact`(seed: UInt64) async throws {
+    /// Walks of 5,000 operations; `ops/check properties` makes them a million operations.
+    private static let walks = 3 * scale
+
+    @Test func `every answer and every view is the model's, and exact`() async throws {
+        let first = UInt64.random(in: 1...1_000_000)
+        print("the script against a model: \(Self.walks) walks, seeds from \(first)")
+        for seed in first..<first + UInt64(Self.walks) { try await Self.walk(seed) }
+    }
+
+    private static func walk(_ seed: UInt64) async throws {
         try await ScriptBench.with { bench in
             var walk = Walk(random: SeededRandom(state: seed))
             var number = 0
@@ -263,7 +276,97 @@ private struct Walk {
                     try #require(walk.isExact(id), "call \(number), seed \(seed)")
                 }
             }
-            #expect(walk.verdicts == ["admit", "known", "missi", "refus", "share"])
+            #expect(walk.verdicts == ["admit", "known", "missi", "refus", "share"], "seed \(seed)")
+        }
+    }
+}
+
+@Suite struct `Settlements in any order` {
+    /// Rounds of about 900 rows; `ops/check properties` makes them a million rows.
+    private static let rounds = 12 * scale
+    private static let positions: ClosedRange<Int64> = 1...3
+    private static let versions = 200
+
+    /// The rows of a position by version, as its ledger has them.
+    private static func rows(_ id: Int64, _ random: inout SeededRandom) -> [ViewRow] {
+        var free: Int64 = 0
+        return (1...versions)
+            .map { version in
+                let delta = Int64.random(in: -9...10, using: &random)
+                free += delta
+                return ViewRow(
+                    position: id,
+                    version: Int64(version),
+                    delta: delta,
+                    free: free,
+                    isFresh: Bool.random(using: &random),
+                )
+            }
+    }
+
+    /// Free units after a version, and with those beyond it.
+    private static func free(_ rows: [ViewRow], _ version: Int64, _ ahead: Set<Int64>) -> Int64 {
+        (version == 0 ? 0 : rows[Int(version) - 1].free)
+            + ahead.reduce(0) { $0 + rows[Int($1) - 1].delta }
+    }
+
+    @Test func `repeated, late and cut anywhere they lead to the same exact view`() async throws {
+        let first = UInt64.random(in: 1...1_000_000)
+        print("settlements in any order: \(Self.rounds) rounds, seeds from \(first)")
+        try await ScriptBench.with { bench in
+            for seed in first..<first + UInt64(Self.rounds) { try await Self.round(bench, seed) }
+        }
+    }
+
+    private static func round(_ bench: ScriptBench, _ seed: UInt64) async throws {
+        var random = SeededRandom(state: seed)
+        var ledgers: [Int64: [ViewRow]] = [:]
+        for id in positions {
+            ledgers[id] = rows(id, &random)
+            try await bench.command("DEL", [GateKeys.position(id, epoch: 1)])
+        }
+        let all = positions.flatMap { ledgers[$0] ?? [] }
+        let repeated = all.shuffled(using: &random).prefix(all.count / 2)
+        var rest = (all + repeated).shuffled(using: &random)[...]
+        while !rest.isEmpty {
+            var call = ScriptCall()
+            let count = Int.random(in: 1...150, using: &random)
+            for row in rest.prefix(count) { call.add(row) }
+            rest = rest.dropFirst(count)
+            // What was read a while ago arrives now.
+            if Int.random(in: 0..<4, using: &random) == 0,
+                let row = all.randomElement(using: &random)
+            {
+                call.add(
+                    LoadedPosition(
+                        position: row.position,
+                        version: row.version,
+                        free: row.free,
+                        channelSafety: [],
+                    )
+                )
+            }
+            try await bench.run(call)
+            for id in positions {
+                guard let view = try await bench.view(id), let rows = ledgers[id] else { continue }
+                try #require(
+                    view.free == free(rows, view.version, view.ahead),
+                    "position \(id), seed \(seed)"
+                )
+            }
+        }
+        // Replayed once more, as the healer does, they are all there.
+        var call = ScriptCall()
+        for id in positions {
+            call.add(LoadedPosition(position: id, version: 0, free: 0, channelSafety: []))
+        }
+        for row in all { call.add(row) }
+        try await bench.run(call)
+        for id in positions {
+            let view = try await bench.view(id)
+            try #require(view?.version == Int64(versions), "position \(id), seed \(seed)")
+            try #require(view?.ahead == [], "position \(id), seed \(seed)")
+            try #require(view?.free == ledgers[id]?.last?.free, "position \(id), seed \(seed)")
         }
     }
 }

@@ -151,7 +151,7 @@ func withStore(
         PackageResources.V0001_stock_and_reservations_sql, PackageResources.V0002_reserve_sql,
         PackageResources.V0003_resolve_sql, PackageResources.V0004_stock_commands_sql,
         PackageResources.V0005_orders_sql, PackageResources.V0006_resolve_whole_sql,
-        PackageResources.V0007_commit_first_sql,
+        PackageResources.V0007_commit_first_sql, PackageResources.V0014_share_expiry_sql,
     ]
     for migration in migrations {
         try await postgres.simple(String(decoding: migration, as: UTF8.self))

@@ -26,6 +26,16 @@ import Testing
         #expect(RedisAddress(text) == nil)
     }
 
+    @Test func `several addresses have commas between them`() {
+        let two: [RedisAddress] = [.tcp(host: "a", port: 1), .unix("/r/s")]
+        #expect(RedisAddress.list("a:1,unix:/r/s") == two)
+        #expect(RedisAddress.list("a:1, unix:/r/s") == two)
+        #expect(RedisAddress.list("a:1") == [two[0]])
+        for wrong in ["", ",", "a:1,", ",a:1", "a:1,,b:1", "a:1,b:0"] {
+            #expect(RedisAddress.list(wrong) == nil, "\(wrong)")
+        }
+    }
+
     @Test func `a command is an array of bulk strings`() {
         var command = RedisCommand("SET", "k")
         command.append([0, 255])

@@ -21,6 +21,25 @@ package final class RedisServer: Sendable {
         return server
     }
 
+    /// Starts a replica of a server that listens on a port, and waits until it has its data.
+    package static func startReplica(of primary: RedisServer) throws -> RedisServer {
+        guard let port = primary.port else {
+            throw ServerFailure(description: "a replica needs a port to copy from")
+        }
+        let replica = try start(tcp: true, options: ["--replicaof", "127.0.0.1", "\(port)"])
+        try wait(seconds: 20, for: "the replica") {
+            ((try? replica.command("INFO", "replication")) ?? "").contains("master_link_status:up")
+        }
+        return replica
+    }
+
+    /// Sends a command with redis-cli and returns what it prints.
+    @discardableResult
+    package func command(_ arguments: String...) throws -> String {
+        try check(["redis-cli", "-s", socketPath] + arguments)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     private init(port: Int?, options: [String]) throws {
         directory = try makeDirectory("hf-redis")
         socketPath = "\(directory)/s"
@@ -42,6 +61,8 @@ package final class RedisServer: Sendable {
                 "redis-server", "--port", "\(port ?? 0)", "--bind", "127.0.0.1", "--unixsocket",
                 socketPath, "--dir", directory, "--save", "", "--appendonly", "no",
                 "--maxmemory-policy", "noeviction", "--daemonize", "no",
+                // A replica gets its copy at once.
+                "--repl-diskless-sync-delay", "0",
             ] + options
         try pid.withLock { pid in
             guard pid == nil else { return }

@@ -19,6 +19,8 @@ struct Serve: AsyncParsableCommand {
             EXAMPLES
               holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
                 --redis 127.0.0.1:6379
+              holdfast serve --postgres 'host=/run/postgresql dbname=holdfast' \\
+                --redis redis-a:6379,redis-b:6379
               HOLDFAST_GRPC_PORT=0 holdfast serve --config /etc/holdfast.json
               holdfast serve --config /etc/holdfast.json --access-file access.json
               holdfast serve --config /etc/holdfast.json --grpc-host 0.0.0.0 \\

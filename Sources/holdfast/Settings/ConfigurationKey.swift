@@ -25,6 +25,7 @@ enum ConfigurationKey: String, CaseIterable {
     case rpcDeadlineMaxMs = "rpc.deadline.max.ms"
     case batchRequestsMax = "batch.requests.max"
     case gatePendingMs = "gate.pending.ms"
+    case gateWarmMax = "gate.warm.max"
     case expiryIntervalMs = "expiry.interval.ms"
     case expiryBatchMax = "expiry.batch.max"
     case shutdownGraceMs = "shutdown.grace.ms"
@@ -117,7 +118,7 @@ enum ConfigurationKey: String, CaseIterable {
         .redisAddress: Entry(
             kind: .text,
             isRequired: true,
-            meaning: "Redis, as HOST:PORT or unix:/path/to/socket.",
+            meaning: "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
         ),
         .redisUsername: Entry(kind: .text, meaning: "User of Redis; none: its default user."),
         .redisPassword: Entry(kind: .secret, meaning: "Password of the user of Redis."),
@@ -174,6 +175,12 @@ enum ConfigurationKey: String, CaseIterable {
             5_000,
             "ms",
             "How long an admission may wait for its commit before others may free it.",
+        ),
+        .gateWarmMax: number(
+            0...100_000_000,
+            1_000_000,
+            "positions",
+            "Positions to load ahead of requests after a loss of Redis, those in use first.",
         ),
         .expiryIntervalMs: number(
             10...60_000,

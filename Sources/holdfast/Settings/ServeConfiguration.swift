@@ -16,7 +16,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var grpcPort: Int
     var adminHost: String
     var adminPort: Int
-    /// `host:port` or `unix:/path`.
+    /// `host:port` or `unix:/path`; several with commas between them.
     var redisAddress: String
     var redisUsername: String?
     var redisPassword: String?
@@ -35,6 +35,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var rpcDeadlineMaxMs: Int64
     var batchRequestsMax: Int
     var gatePendingMs: Int
+    var gateWarmMax: Int
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
     var shutdownGraceMs: Int64
@@ -78,6 +79,7 @@ struct ServeConfiguration: Equatable, Sendable {
         rpcDeadlineMaxMs = Int64(values.number(.rpcDeadlineMaxMs))
         batchRequestsMax = values.number(.batchRequestsMax)
         gatePendingMs = values.number(.gatePendingMs)
+        gateWarmMax = values.number(.gateWarmMax)
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
@@ -120,10 +122,13 @@ struct ServeConfiguration: Equatable, Sendable {
             grpcPort == 0 || grpcPort != adminPort || grpcHost != adminHost,
             "grpc.port and admin.port are both \(grpcPort) at \(grpcHost)",
         )
-        demand(
-            redisAddress.hasPrefix("unix:/") || AddressArgument(argument: redisAddress) != nil,
-            "redis.address is \"\(redisAddress)\", expected HOST:PORT or unix:/path",
-        )
+        for address in redisAddress.split(separator: ",", omittingEmptySubsequences: false) {
+            demand(
+                address.hasPrefix("unix:/") || AddressArgument(argument: String(address)) != nil,
+                "redis.address has \"\(address)\", expected HOST:PORT or unix:/path, and commas "
+                    + "between several",
+            )
+        }
         demand(
             accessFile != nil || accessOpenAnywhere || isLoopback(grpcHost)
                 || tls?.isClientCertificateRequired == true,

@@ -90,6 +90,11 @@ struct SettingFlags: ParsableArguments {
     )
     var gatePendingMs: String?
     @Option(
+        name: ConfigurationKey.gateWarmMax.optionName,
+        help: ConfigurationKey.gateWarmMax.help
+    )
+    var gateWarmMax: String?
+    @Option(
         name: ConfigurationKey.expiryIntervalMs.optionName,
         help: ConfigurationKey.expiryIntervalMs.help
     )
@@ -173,6 +178,7 @@ struct SettingFlags: ParsableArguments {
             .rpcDeadlineMaxMs: rpcDeadlineMaxMs,
             .batchRequestsMax: batchRequestsMax,
             .gatePendingMs: gatePendingMs,
+            .gateWarmMax: gateWarmMax,
             .expiryIntervalMs: expiryIntervalMs,
             .expiryBatchMax: expiryBatchMax,
             .shutdownGraceMs: shutdownGraceMs,

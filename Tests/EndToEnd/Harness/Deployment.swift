@@ -48,17 +48,28 @@ struct Ended: Hashable {
 
 /// A Redis, a database and the servers on them.
 final class Deployment: Sendable {
-    let redis: RedisServer
+    /// The primary; the one that was made first unless `redisMoved` says otherwise.
+    private let primary: Mutex<RedisServer>
     let postgres: PostgresServer
     let conninfo: String
+    private let addresses: String
     let servers: [ServerProcess]
 
     /// Starts everything and waits until the servers listen; blocks the thread.
-    init(servers count: Int = 1, settings: [String: String] = [:], isMigrated: Bool = true) throws {
-        let redis = try RedisServer.start()
+    ///
+    /// Of several Redis processes the first is the primary, and the servers know them all.
+    init(
+        servers count: Int = 1,
+        settings: [String: String] = [:],
+        isMigrated: Bool = true,
+        redis processes: [RedisServer] = [],
+    ) throws {
+        let processes = processes.isEmpty ? [try RedisServer.start()] : processes
         postgres = try PostgresServer.shared()
         let conninfo = try postgres.createDatabase()
-        self.redis = redis
+        let addresses = processes.map { "unix:\($0.socketPath)" }.joined(separator: ",")
+        primary = Mutex(processes[0])
+        self.addresses = addresses
         self.conninfo = conninfo
         if isMigrated {
             let ended = try Binary.run([Binary.path, "migrate", "--postgres", conninfo])
@@ -69,7 +80,7 @@ final class Deployment: Sendable {
                 ServerProcess(
                     number: number,
                     conninfo: conninfo,
-                    redis: redis.socketPath,
+                    redis: addresses,
                     settings: settings,
                 )
             }
@@ -86,13 +97,18 @@ final class Deployment: Sendable {
         ServerProcess(
             number: number,
             conninfo: conninfo,
-            redis: redis.socketPath,
+            redis: addresses,
             settings: settings,
             grpcPort: grpcPort,
         )
     }
 
     var server: ServerProcess { servers[0] }
+
+    var redis: RedisServer { primary.withLock { $0 } }
+
+    /// Another process is the primary from now on.
+    func redisMoved(to process: RedisServer) { primary.withLock { $0 = process } }
 
     /// Rows of a query, one a line, columns separated by `|`.
     @discardableResult
@@ -145,7 +161,7 @@ final class ServerProcess: Sendable {
     ) {
         state.withLock { $0.ports = (grpcPort, 0) }
         var all = [
-            "--postgres": conninfo, "--redis": "unix:\(redis)", "--server-name": "s\(number)",
+            "--postgres": conninfo, "--redis": redis, "--server-name": "s\(number)",
             "--loops": "1", "--log-level": "warning",
         ]
         all.merge(settings) { $1 }
