@@ -153,6 +153,21 @@ require_swift() {
         || fail $EXIT_PACKAGES "Swift 6.3 is needed and no 'swift' is in PATH (see swift.org/install)"
 }
 
+# Flags of release builds, in RELEASE_FLAGS: the runtime of Swift in the program instead of beside it,
+# where the toolchain brings it. Calls into the runtime are most of what an answer costs, and through the
+# dynamic linker they take a tenth to a quarter more of the server's time (loadtest/README.md).
+release_flags() {
+    local resources
+    RELEASE_FLAGS=()
+    resources=$(swift -print-target-info 2>/dev/null \
+        | sed -n 's/.*"runtimeResourcePath": *"\([^"]*\)".*/\1/p')
+    if [[ -f ${resources}_static/linux/libswiftCore.a ]]; then
+        RELEASE_FLAGS=(--static-swift-stdlib)
+    else
+        say "this toolchain has no static runtime: the server will be a tenth slower or more"
+    fi
+}
+
 # --- Ports ----------------------------------------------------------------------------------
 
 # Succeeds when something listens on the port of an address that takes connections to 127.0.0.1.
