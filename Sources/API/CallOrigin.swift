@@ -8,10 +8,18 @@ package import RPC
 package struct CallContext: Hashable, Sendable {
     package var origin: Origin
     package var limit: ChannelLimit
+    /// Whether the caller may approve what it proposed itself: an admin may, and anybody on an open
+    /// server, which does not know who is who.
+    package var approvesOwn: Bool
 
-    package init(origin: Origin, limit: ChannelLimit = ChannelLimit()) {
+    package init(
+        origin: Origin,
+        limit: ChannelLimit = ChannelLimit(),
+        approvesOwn: Bool = true,
+    ) {
         self.origin = origin
         self.limit = limit
+        self.approvesOwn = approvesOwn
     }
 
     /// Reads what is needed of a call.
@@ -24,6 +32,7 @@ package struct CallContext: Hashable, Sendable {
     package init(_ caller: Caller?, _ metadata: Metadata, newRequestID: () -> String) {
         origin = Origin(metadata, caller: caller, newRequestID: newRequestID)
         limit = ChannelLimit(caller?.scope ?? "")
+        approvesOwn = caller.map { Roles(rawValue: $0.roles).contains(.admin) } ?? true
     }
 }
 

@@ -308,30 +308,6 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     }
 }
 
-/// The reasons for an adjustment, as the ledger spells them.
-private enum AdjustReason: String {
-    case count = "COUNT"
-    case damage = "DAMAGE"
-    case loss = "LOSS"
-    case found = "FOUND"
-    case `return` = "RETURN"
-    case correction = "CORRECTION"
-    case other = "OTHER"
-
-    init?(_ reason: Holdfast_V1_AdjustReason) {
-        switch reason {
-        case .count: self = .count
-        case .damage: self = .damage
-        case .loss: self = .loss
-        case .found: self = .found
-        case .return: self = .return
-        case .correction: self = .correction
-        case .other: self = .other
-        case .unspecified, .UNRECOGNIZED: return nil
-        }
-    }
-}
-
 extension StockBuckets {
     /// Units that come into a state on hand, or leave it; sellable ones are in no bucket of their
     /// own.

@@ -36,12 +36,18 @@ package enum MethodPriority {
             "holdfast.v1.InventoryService": [
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
             ],
+            "holdfast.v1.CountService": ["ProposeCount", "ApproveCount", "RejectCount"],
         ],
         .low: [
             "holdfast.v1.ReservationService": ["GetReservation"],
             "holdfast.v1.OrderService": ["GetOrder", "ListOrders"],
             "holdfast.v1.InventoryService": [
                 "GetAvailability", "WatchAvailability", "ListPositions", "ListLedger",
+            ],
+            "holdfast.v1.CountService": ["GetCount", "ListCounts"],
+            "holdfast.v1.LedgerService": [
+                "GetLedgerHead", "VerifyLedger", "GetMoment", "ListPositionsAsOf",
+                "ListReservationsAsOf",
             ],
         ],
         .exempt: [

@@ -87,6 +87,12 @@ package struct CursorReader {
         return Int64(bitPattern: value)
     }
 
+    /// The next id, or nil when the cursor is too short.
+    package mutating func id() -> ID? {
+        guard let high = number(), let low = number() else { return nil }
+        return ID(high: UInt64(bitPattern: high), low: UInt64(bitPattern: low))
+    }
+
     /// The next text, or nil when there is none.
     package mutating func text() -> String? {
         guard let count = rest.popFirst(), rest.count >= Int(count) else { return nil }
@@ -101,6 +107,12 @@ extension [UInt8] {
         for shift in stride(from: 56, through: 0, by: -8) {
             append(UInt8(truncatingIfNeeded: number >> Int64(shift)))
         }
+    }
+
+    /// Adds an id to a cursor.
+    package mutating func appendCursor(_ id: ID) {
+        appendCursor(Int64(bitPattern: id.high))
+        appendCursor(Int64(bitPattern: id.low))
     }
 
     /// Adds a text of at most 255 bytes to a cursor.

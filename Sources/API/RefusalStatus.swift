@@ -95,6 +95,14 @@ extension Status {
                 metadata: ["id": id, "state": state],
                 more: [.precondition("STATE", "\(kind.rawValue)/\(id)", "is \(state)")],
             )
+        case .ownProposal(let kind, let id):
+            self = .refused(
+                .permissionDenied,
+                "\(kind.rawValue) \(id) was proposed by the same caller: somebody else has to approve it",
+                reason: "OWN_PROPOSAL",
+                field: fields.id,
+                metadata: ["id": id],
+            )
         case .reservationExpired(let id):
             self = .refused(
                 .failedPrecondition,

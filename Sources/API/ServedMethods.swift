@@ -23,6 +23,17 @@ package enum ServedMethods {
             "holdfast.v1.OrderService",
             ["PlaceOrder", "GetOrder", "CancelOrder", "ShipOrder", "ListOrders"]
         )
+        + paths(
+            "holdfast.v1.CountService",
+            ["ProposeCount", "GetCount", "ListCounts", "ApproveCount", "RejectCount"]
+        )
+        + paths(
+            "holdfast.v1.LedgerService",
+            [
+                "GetLedgerHead", "VerifyLedger", "GetMoment", "ListPositionsAsOf",
+                "ListReservationsAsOf",
+            ]
+        )
         + paths("grpc.health.v1.Health", ["Check", "Watch"])
         + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])
         + paths("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"])

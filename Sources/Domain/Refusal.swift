@@ -31,6 +31,8 @@ package enum Refusal: Hashable, Sendable {
     case externalIDTaken(orderID: ID)
     /// The position would hold more units than any position may.
     case tooMany(line: Int, key: PositionKey)
+    /// Who proposed it may not approve it.
+    case ownProposal(kind: EntityKind, id: String)
 }
 
 /// Which part of a position's name is not known.
@@ -46,4 +48,5 @@ package enum EntityKind: String, Hashable, Sendable {
     case reservation
     case order
     case transfer
+    case count
 }

@@ -14,6 +14,8 @@ package enum MigrationError: Error, Hashable, Sendable {
     case databaseIsNewer(migration: String)
     /// The text of an applied migration is not the one that this binary has.
     case changed(migration: String)
+    /// The role that servers have cannot be made, or cannot be given what it needs.
+    case role(String, PostgresError)
 }
 
 extension MigrationError: CustomStringConvertible {
@@ -25,6 +27,8 @@ extension MigrationError: CustomStringConvertible {
             "the database is newer than this binary: it has migration \(migration)"
         case .changed(let migration):
             "migration \(migration) was applied with another text than this binary has"
+        case .role(let role, let error):
+            "the role \(role), which servers have, cannot be set up: \(error)"
         }
     }
 }
@@ -47,18 +51,29 @@ package struct Migrator: Sendable {
         self.logger = logger
     }
 
-    /// Applies what is missing, each migration in a transaction of its own.
-    package func run() async throws(MigrationError) -> MigrationReport {
-        try await locked { session, pending, already async throws(MigrationError) in
-            for migration in pending { try await apply(migration, session) }
+    /// Applies what is missing, each migration in a transaction of its own, and gives `role` what a
+    /// server needs; the role is made if it is not there.
+    package func run(servingAs role: String) async throws(MigrationError) -> MigrationReport {
+        try await locked { session async throws(MigrationError) in
+            try await self.asking { () async throws(PostgresError) in
+                try await session.simple(MigrationStatements.createTable)
+            }
+            let (pending, already) = try await self.read(session)
+            for migration in pending { try await self.apply(migration, session) }
+            do throws(PostgresError) {
+                _ = try await session.execute(MigrationStatements.grantServing, [.text(role)])
+            } catch {
+                throw .role(role, error)
+            }
             return MigrationReport(applied: pending.map(\.name), already: already)
         }
     }
 
-    /// Names what `run` would apply; changes nothing but for the empty table of migrations.
+    /// Names what `run` would apply; changes nothing.
     package func plan() async throws(MigrationError) -> MigrationReport {
-        try await locked { _, pending, already async throws(MigrationError) in
-            MigrationReport(applied: pending.map(\.name), already: already)
+        try await locked { session async throws(MigrationError) in
+            let (pending, already) = try await self.read(session)
+            return MigrationReport(applied: pending.map(\.name), already: already)
         }
     }
 
@@ -66,15 +81,12 @@ package struct Migrator: Sendable {
 
     /// Under the lock of the migrator, which ends with the session.
     private func locked(
-        _ body: (PostgresSession, [Migration], Int) async throws(MigrationError) -> MigrationReport
+        _ body: (PostgresSession) async throws(MigrationError) -> MigrationReport
     ) async throws(MigrationError) -> MigrationReport {
         do {
             return try await postgres.withSession { session in
                 _ = try await session.execute(MigrationStatements.lock)
-                try await session.simple(MigrationStatements.createTable)
-                let rows = try await session.execute(MigrationStatements.applied)
-                let applied = rows.map { (name: $0.text(0), checksum: $0.text(1)) }
-                return try await body(session, try pending(after: applied), applied.count)
+                return try await body(session)
             }
         } catch let error as MigrationError {
             throw error
@@ -82,6 +94,30 @@ package struct Migrator: Sendable {
             throw .postgres(error, migration: nil)
         } catch {
             throw .postgres(PostgresError(.connectionLost, "\(error)"), migration: nil)
+        }
+    }
+
+    /// What is to be applied, and how many were.
+    private func read(
+        _ session: PostgresSession
+    ) async throws(MigrationError) -> (pending: [Migration], already: Int) {
+        let applied = try await asking { () async throws(PostgresError) in
+            guard try await session.execute(MigrationStatements.hasTable)[0].bool(0) else {
+                return [(name: String, checksum: String)]()
+            }
+            return try await session.execute(MigrationStatements.applied)
+                .map { (name: $0.text(0), checksum: $0.text(1)) }
+        }
+        return (try pending(after: applied), applied.count)
+    }
+
+    private func asking<Value>(
+        _ body: () async throws(PostgresError) -> Value
+    ) async throws(MigrationError) -> Value {
+        do throws(PostgresError) {
+            return try await body()
+        } catch {
+            throw .postgres(error, migration: nil)
         }
     }
 
@@ -152,6 +188,10 @@ struct Migration: Sendable {
         Migration("V0005_orders", PackageResources.V0005_orders_sql),
         Migration("V0006_resolve_whole", PackageResources.V0006_resolve_whole_sql),
         Migration("V0007_commit_first", PackageResources.V0007_commit_first_sql),
+        Migration("V0008_cycle_counts", PackageResources.V0008_cycle_counts_sql),
+        Migration("V0009_append_only", PackageResources.V0009_append_only_sql),
+        Migration("V0012_sealed_ledger", PackageResources.V0012_sealed_ledger_sql),
+        Migration("V0013_ledger_checks", PackageResources.V0013_ledger_checks_sql),
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
     ]
 }
@@ -171,6 +211,16 @@ private enum MigrationStatements {
         "record_migration",
         file: PackageResources.record_migration_sql,
         [OID.text, OID.text]
+    )
+    static let hasTable = Statement(
+        "has_migrations",
+        file: PackageResources.has_migrations_sql,
+        []
+    )
+    static let grantServing = Statement(
+        "grant_serving",
+        file: PackageResources.grant_serving_sql,
+        [OID.text]
     )
     static let applied = Statement(
         "applied_migrations",

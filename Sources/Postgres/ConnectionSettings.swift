@@ -14,6 +14,8 @@ struct ConnectionSettings: Sendable {
     private let userOptions: String
     private let writerOptions: String
     private let poolOptions: String
+    /// What every connection has besides: the role.
+    private let roleSetting: [String: String]
 
     init(_ configuration: PostgresConfiguration) throws(PostgresError) {
         let given = try parseConninfo(configuration.conninfo)
@@ -37,8 +39,13 @@ struct ConnectionSettings: Sendable {
         keywords += defaults.filter { given[$0.0] == nil }
         common = keywords.map { (keyword: $0.0, value: $0.1) }
         let timeout = ["statement_timeout": "\(configuration.statementTimeoutMs)"]
-        writerOptions = optionsText(timeout, configuration.writerSettings)
-        poolOptions = optionsText(timeout, configuration.poolSettings)
+        let role = configuration.role.map { ["role": $0] } ?? [:]
+        roleSetting = role
+        writerOptions = optionsText(
+            timeout,
+            configuration.writerSettings.merging(role) { $1 }
+        )
+        poolOptions = optionsText(timeout, configuration.poolSettings.merging(role) { $1 })
     }
 
     /// All keywords for one kind of connection.
@@ -47,7 +54,8 @@ struct ConnectionSettings: Sendable {
             switch slot {
             case .writer: writerOptions
             case .pool: poolOptions
-            case .session: optionsText(["statement_timeout": "\(statementTimeoutMs)"], [:])
+            case .session:
+                optionsText(["statement_timeout": "\(statementTimeoutMs)"], roleSetting)
             }
         let all = userOptions.isEmpty ? options : "\(userOptions) \(options)"
         return common + [(keyword: "options", value: all)]

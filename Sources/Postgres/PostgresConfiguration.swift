@@ -32,6 +32,8 @@ package struct PostgresConfiguration: Sendable {
     package var writerSettings: [String: String]
     /// Server settings of the pool's connections.
     package var poolSettings: [String: String]
+    /// The role that every connection takes on; nil: that of the login.
+    package var role: String?
 
     package init(
         conninfo: String,
@@ -46,6 +48,7 @@ package struct PostgresConfiguration: Sendable {
         inFlightMax: Int = 32,
         writerSettings: [String: String] = [:],
         poolSettings: [String: String] = [:],
+        role: String? = nil,
     ) {
         self.conninfo = conninfo
         self.connections = connections
@@ -59,6 +62,7 @@ package struct PostgresConfiguration: Sendable {
         self.inFlightMax = inFlightMax
         self.writerSettings = writerSettings
         self.poolSettings = poolSettings
+        self.role = role
     }
 }
 

@@ -65,6 +65,7 @@ extension DigestBuilder {
         case stock
         case order
         case orderCommand
+        case count
     }
 
     /// The digest of an idempotency key.

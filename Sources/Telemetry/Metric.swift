@@ -56,6 +56,8 @@ package enum Metric: String, CaseIterable, Sendable {
     case ledgerBatchRequests = "holdfast_ledger_batch_requests_total"
     case ledgerBatchRetries = "holdfast_ledger_batch_retries_total"
     case ledgerBatchLate = "holdfast_ledger_batch_late_total"
+    case ledgerSealedRows = "holdfast_ledger_sealed_rows_total"
+    case ledgerSealLag = "holdfast_ledger_seal_lag_seconds"
 
     case postgresUnitsSent = "holdfast_postgres_units_sent_total"
     case postgresUnitsLate = "holdfast_postgres_units_late_total"
@@ -102,7 +104,8 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: .histogram
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch, .gateReopeningLast,
             .gateClosedLongest, .gateWarming, .gateWarmUpLast,
-            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .accessCallers,
+            .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .ledgerSealLag,
+            .accessCallers,
             .tlsCertificateExpiry,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
@@ -141,6 +144,8 @@ package enum Metric: String, CaseIterable, Sendable {
         case .ledgerBatchRequests: "Requests within the batches committed."
         case .ledgerBatchRetries: "Batches sent again, whole or split."
         case .ledgerBatchLate: "Requests that left no batch because their caller's time was over."
+        case .ledgerSealedRows: "Rows of ledger and audit trail that this server sealed."
+        case .ledgerSealLag: "Seconds since all that was committed then was found sealed."
         case .postgresUnitsLate: "Units of work not sent because their caller's time was over."
         case .postgresUnitsSent: "Units of work handed to a Postgres connection."
         case .postgresUnitsFinished: "Units of work that Postgres answered, with success or not."

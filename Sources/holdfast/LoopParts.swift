@@ -77,6 +77,11 @@ final class LoopParts {
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let counts = CountLedger(postgres: shared.postgres)
+        CountService(counting: Counting(ledger: counts, gate: gate))
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        LedgerService(history: LedgerHistory(postgres: shared.auditPostgres))
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
         for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
@@ -88,6 +93,8 @@ final class LoopParts {
 /// What the loops of a process share; all of it may be used from any thread.
 struct SharedParts: Sendable {
     let postgres: PostgresClient
+    /// For work on the whole ledger, so that nobody else waits behind it.
+    let auditPostgres: PostgresClient
     let committer: Committer
     let keeper: EpochKeeper<EpochStore>
     /// The epochs that this process opened, the latest of them.

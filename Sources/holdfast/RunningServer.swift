@@ -95,6 +95,8 @@ final class RunningServer: Sendable {
         page.add(.gateWarmed, Int64(work.warmed.positions))
         page.add(.gateWarming, work.warmed.isWarming ? 1 : 0)
         page.add(.gateWarmUpLast, fraction: Double(work.warmed.lastMs) / 1_000)
+        page.add(.ledgerSealedRows, work.sealedRows)
+        page.add(.ledgerSealLag, fraction: Double(work.sealLagMs) / 1_000)
         let access = await self.access?.figures() ?? AccessWatch.Figures()
         access.write(to: &page)
         if let tls {
@@ -170,6 +172,7 @@ final class RunningServer: Sendable {
                 .value
         }
         await shared.keeper.close()
+        await shared.auditPostgres.shutdown()
         await shared.postgres.shutdown()
         do {
             try await group.shutdownGracefully()

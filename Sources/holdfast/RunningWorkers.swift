@@ -1,4 +1,5 @@
-// The workers of a server, on its first loop: expiry, healing and loading the view ahead of requests.
+// The workers of a server, on its first loop: expiry, healing, sealing, and loading the view ahead of
+// requests.
 
 internal import Ledger
 internal import Loop
@@ -15,6 +16,8 @@ extension RunningServer {
             var expiryLagMs: Int64
             var healed: Int
             var warmed: Warm.Figures
+            var sealedRows: Int64
+            var sealLagMs: Int64
         }
 
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
@@ -26,6 +29,7 @@ extension RunningServer {
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
         private let warming: NIOLoopBound<Warm>
+        private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
         /// One for each loop; the first looks for overdue holds as well.
         private let healing: [(loop: Loop, worker: NIOLoopBound<Heal>)]
 
@@ -62,6 +66,7 @@ extension RunningServer {
                 loop: first.loop,
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
+                sealing: await seal(first, configuration, shared),
                 healing: healing,
             )
         }
@@ -79,6 +84,25 @@ extension RunningServer {
                         store: WarmStore(postgres: shared.postgres),
                         openings: shared.openings,
                         positionsMax: positionsMax,
+                        logger: shared.logger,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
+        private static func seal(
+            _ part: BoundParts,
+            _ configuration: ServeConfiguration,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<SealWorker<LedgerHistory>> {
+            await part.loop
+                .start {
+                    let worker = SealWorker(
+                        loop: part.loop,
+                        sealer: LedgerHistory(postgres: shared.auditPostgres),
+                        intervalMs: configuration.sealIntervalMs,
                         logger: shared.logger,
                     )
                     worker.start()
@@ -117,6 +141,8 @@ extension RunningServer {
                         expiryLagMs: expiry.value.lagMs,
                         healed: healing.value.healed,
                         warmed: warming.value.figures,
+                        sealedRows: sealing.value.rows,
+                        sealLagMs: sealing.value.lagMs,
                     )
                 }
                 .value
@@ -126,6 +152,7 @@ extension RunningServer {
         func stop() async {
             await loop.start { await expiry.value.stop() }.value
             await loop.start { await warming.value.stop() }.value
+            await loop.start { await sealing.value.stop() }.value
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value
             }

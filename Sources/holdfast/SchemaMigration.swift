@@ -19,6 +19,7 @@ enum SchemaMigration {
     /// - Throws: `CommandError`.
     static func run(
         _ conninfo: String,
+        role: String,
         dryRun: Bool,
         logger: Logger,
     ) async throws -> MigrationSummary {
@@ -38,7 +39,9 @@ enum SchemaMigration {
         }
         let migrator = Migrator(postgres: postgres, logger: logger)
         do throws(MigrationError) {
-            outcome = .success(dryRun ? try await migrator.plan() : try await migrator.run())
+            outcome = .success(
+                dryRun ? try await migrator.plan() : try await migrator.run(servingAs: role)
+            )
         } catch {
             outcome = .failure(error)
         }

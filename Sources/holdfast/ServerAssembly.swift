@@ -27,13 +27,16 @@ struct ServerAssembly {
         let tls = try configuration.tls.map { settings in try TLSContexts(settings) }
         let postgres = PostgresClient(configuration: postgresConfiguration(configuration))
         try postgres.start()
+        let audit = PostgresClient(configuration: auditConfiguration(configuration))
+        try audit.start()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         do {
             try await demandSchema(postgres, logger: logger)
+            try await demandHarmlessRole(postgres, logger: logger)
             let loops = group.makeIterator().map { Loop($0) }
             let shared = await sharedParts(
                 configuration,
-                postgres,
+                (postgres, audit),
                 loops[0],
                 access?.book,
                 logger,
@@ -63,6 +66,7 @@ struct ServerAssembly {
                 graceMs: configuration.shutdownGraceMs,
             )
         } catch {
+            await audit.shutdown(graceMs: 0)
             await postgres.shutdown(graceMs: 0)
             try await group.shutdownGracefully()
             throw error
@@ -82,6 +86,25 @@ struct ServerAssembly {
             applicationName: "holdfast \(configuration.serverName)",
             writerSettings: planSettings,
             poolSettings: planSettings,
+            role: configuration.postgresRole,
+        )
+    }
+
+    /// Connections of their own for seals, checks and moments of the past: those read many rows.
+    private static func auditConfiguration(
+        _ configuration: ServeConfiguration
+    ) -> PostgresConfiguration {
+        PostgresConfiguration(
+            conninfo: configuration.postgresConninfo,
+            connections: 2,
+            writers: 0,
+            statementTimeoutMs: 30_000,
+            replyTimeoutMs: 60_000,
+            applicationName: "holdfast \(configuration.serverName) audit",
+            poolSettings: [
+                "plan_cache_mode": "force_custom_plan", "enable_seqscan": "off", "jit": "off",
+            ],
+            role: configuration.postgresRole,
         )
     }
 
@@ -109,9 +132,30 @@ struct ServerAssembly {
         }
     }
 
+    /// Nobody serves who could rewrite what was written.
+    private static func demandHarmlessRole(
+        _ postgres: PostgresClient,
+        logger: Logger,
+    ) async throws {
+        let serving = try await ServingRole.current(postgres)
+        if let table = serving.rewritableTables.first {
+            throw CommandError(
+                .failed,
+                "the role \(serving.role) could rewrite the ledger, \(table) first of all",
+                hint: "postgres.role names a role that `holdfast migrate` made for servers",
+            )
+        }
+        if serving.role != serving.login {
+            logger.info(
+                "serving with the rights of a role; its login may have more",
+                metadata: ["role": "\(serving.role)", "login": "\(serving.login)"],
+            )
+        }
+    }
+
     private static func sharedParts(
         _ configuration: ServeConfiguration,
-        _ postgres: PostgresClient,
+        _ clients: (postgres: PostgresClient, audit: PostgresClient),
         _ loop: Loop,
         _ accessBook: AccessBook?,
         _ logger: Logger,
@@ -121,14 +165,15 @@ struct ServerAssembly {
         let (openings, opened) = AsyncStream<Int64>
             .makeStream(bufferingPolicy: .bufferingNewest(1))
         return SharedParts(
-            postgres: postgres,
+            postgres: clients.postgres,
+            auditPostgres: clients.audit,
             committer: Committer(
-                postgres: postgres,
+                postgres: clients.postgres,
                 requestsMax: configuration.batchRequestsMax,
                 logger: logger,
             ),
             keeper: EpochKeeper(
-                authority: EpochStore(postgres: postgres, logger: logger),
+                authority: EpochStore(postgres: clients.postgres, logger: logger),
                 redis: await redisConnection(configuration, loop, logger, isWatched: true),
                 loop: loop,
                 server: configuration.serverName,

@@ -32,6 +32,16 @@ import Testing
         OrderService/CancelOrder             -       +       -        +     +
         OrderService/ShipOrder               -       -       -        +     +
         OrderService/ListOrders              +       +       +        +     +
+        CountService/ProposeCount            -       -       -        +     +
+        CountService/GetCount                -       -       +        +     +
+        CountService/ListCounts              -       -       +        +     +
+        CountService/ApproveCount            -       -       -        +     +
+        CountService/RejectCount             -       -       -        +     +
+        LedgerService/GetLedgerHead          -       -       +        +     +
+        LedgerService/VerifyLedger           -       -       +        +     +
+        LedgerService/GetMoment              -       -       +        +     +
+        LedgerService/ListPositionsAsOf      -       -       +        +     +
+        LedgerService/ListReservationsAsOf   -       -       +        +     +
         """
 
     private static let rows: [(path: String, marks: [Substring])] = expected.split(separator: "\n")

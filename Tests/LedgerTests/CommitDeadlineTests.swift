@@ -183,7 +183,8 @@ private struct CommitBench {
                 """
                 CREATE SEQUENCE attempts; CREATE FUNCTION conflict() RETURNS bool LANGUAGE plpgsql
                 AS $$ BEGIN PERFORM nextval('attempts'), pg_sleep(0.05);
-                RAISE SQLSTATE '40001'; END $$
+                RAISE SQLSTATE '40001'; END $$;
+                GRANT USAGE ON SEQUENCE attempts TO \(servingRole)
                 """
             )
             let conflict = Statement(name: "conflict", sql: "SELECT conflict()")

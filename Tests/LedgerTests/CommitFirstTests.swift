@@ -64,8 +64,9 @@ import Testing
     // MARK: Private
 
     private static func setTheScene(_ store: Store) async throws {
+        // By the owner: the role of a server makes no functions.
         let text = String(decoding: PackageResources.V0002_reserve_sql, as: UTF8.self)
-        try await store.postgres.simple(
+        try store.sql(
             text.replacingOccurrences(of: "FUNCTION commit_batch", with: "FUNCTION \(reference)")
         )
         try await store.receive(

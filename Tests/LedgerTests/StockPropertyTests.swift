@@ -49,7 +49,7 @@ import Testing
     }
 
     /// One caller with commands of every kind.
-    private struct Run {
+    struct Run {
         let store: Store
         let worker: Int
         var random: SplitMix

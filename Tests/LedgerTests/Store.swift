@@ -12,6 +12,7 @@ import Testing
 
 /// One database of the tests' Postgres.
 struct Store: Sendable {
+    /// Has the role of a server.
     let postgres: PostgresClient
     let conninfo: String
     var stock: StockLedger { StockLedger(postgres: postgres) }
@@ -33,6 +34,7 @@ struct Store: Sendable {
             SELECT * FROM reservations ORDER BY 1; SELECT * FROM reservation_events ORDER BY 1, 2;
             SELECT * FROM orders ORDER BY 1; SELECT * FROM order_lines ORDER BY 1, 2;
             SELECT * FROM order_events ORDER BY 1, 2;
+            SELECT * FROM stock_counts ORDER BY 1; SELECT * FROM count_events ORDER BY 1, 2;
             """
         )
     }
@@ -140,22 +142,15 @@ func withStore(
     _ body: (Store) async throws -> Void,
 ) async throws {
     let conninfo = try PostgresServer.shared().createDatabase()
+    try await migrate(conninfo)
     let configuration = PostgresConfiguration(
         conninfo: conninfo,
         connections: connections,
         writers: 0,
+        role: servingRole,
     )
     let postgres = PostgresClient(configuration: configuration)
     try postgres.start()
-    let migrations = [
-        PackageResources.V0001_stock_and_reservations_sql, PackageResources.V0002_reserve_sql,
-        PackageResources.V0003_resolve_sql, PackageResources.V0004_stock_commands_sql,
-        PackageResources.V0005_orders_sql, PackageResources.V0006_resolve_whole_sql,
-        PackageResources.V0007_commit_first_sql, PackageResources.V0014_share_expiry_sql,
-    ]
-    for migration in migrations {
-        try await postgres.simple(String(decoding: migration, as: UTF8.self))
-    }
     let store = Store(postgres: postgres, conninfo: conninfo)
     do {
         try await body(store)
@@ -165,6 +160,30 @@ func withStore(
     }
     await postgres.shutdown()
     try PostgresServer.shared().dropDatabase(conninfo)
+}
+
+/// The role that tests serve as.
+let servingRole = "holdfast_test_server"
+
+/// Applies every migration as the owner, and gives the serving role what it needs.
+private func migrate(_ conninfo: String) async throws {
+    let owner = PostgresClient(
+        configuration: PostgresConfiguration(conninfo: conninfo, connections: 1, writers: 0)
+    )
+    try owner.start()
+    let migrations = [
+        PackageResources.V0001_stock_and_reservations_sql, PackageResources.V0002_reserve_sql,
+        PackageResources.V0003_resolve_sql, PackageResources.V0004_stock_commands_sql,
+        PackageResources.V0005_orders_sql, PackageResources.V0006_resolve_whole_sql,
+        PackageResources.V0007_commit_first_sql, PackageResources.V0008_cycle_counts_sql,
+        PackageResources.V0009_append_only_sql, PackageResources.V0012_sealed_ledger_sql,
+        PackageResources.V0013_ledger_checks_sql, PackageResources.V0014_share_expiry_sql,
+    ]
+    for migration in migrations {
+        try await owner.simple(String(decoding: migration, as: UTF8.self))
+    }
+    try await owner.simple("SELECT grant_serving('\(servingRole)')")
+    await owner.shutdown()
 }
 
 /// An id made from a name.

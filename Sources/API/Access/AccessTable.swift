@@ -24,6 +24,8 @@ package enum AccessTable {
     }()
 
     private static let reading: Roles = [.caller, .support, .operator, .admin]
+    /// Those who look at everything, and into the past.
+    private static let auditing: Roles = [.support, .operator, .admin]
     private static let stockKeeping: Roles = [.operator, .admin]
     private static let holding: Roles = [.caller, .channel, .admin]
 
@@ -59,6 +61,21 @@ package enum AccessTable {
             "CancelOrder": .roles([.channel, .operator, .admin]),
             "ShipOrder": .roles(stockKeeping),
             "ListOrders": .roles(reading.union(.channel)),
+        ],
+        "holdfast.v1.CountService": [
+            // That somebody else approves than who proposed is for the service to see to.
+            "ProposeCount": .roles(stockKeeping),
+            "GetCount": .roles(auditing),
+            "ListCounts": .roles(auditing),
+            "ApproveCount": .roles(stockKeeping),
+            "RejectCount": .roles(stockKeeping),
+        ],
+        "holdfast.v1.LedgerService": [
+            "GetLedgerHead": .roles(auditing),
+            "VerifyLedger": .roles(auditing),
+            "GetMoment": .roles(auditing),
+            "ListPositionsAsOf": .roles(auditing),
+            "ListReservationsAsOf": .roles(auditing),
         ],
         // Load balancers ask without credentials, and learn no more than whether to send calls here.
         "grpc.health.v1.Health": ["Check": .anybody, "Watch": .anybody],

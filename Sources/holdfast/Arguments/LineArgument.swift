@@ -137,6 +137,16 @@ struct MomentArgument: ExpressibleByArgument, Equatable {
     }
 }
 
+/// A moment to the microsecond, written `2026-11-23T07:49:46.123456Z`, or like `MomentArgument`.
+struct ExactMomentArgument: ExpressibleByArgument, Equatable {
+    var moment: Google_Protobuf_Timestamp
+
+    init?(argument: String) {
+        guard let moment = parseExactMoment(argument) else { return nil }
+        self.moment = moment
+    }
+}
+
 /// A server's address, written `HOST:PORT` (`[::1]:50051` for IPv6).
 struct AddressArgument: ExpressibleByArgument, Equatable {
     var host: String

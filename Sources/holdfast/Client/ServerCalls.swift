@@ -13,6 +13,8 @@ enum ServiceName: String {
     case inventory = "holdfast.v1.InventoryService"
     case reservations = "holdfast.v1.ReservationService"
     case orders = "holdfast.v1.OrderService"
+    case counts = "holdfast.v1.CountService"
+    case ledger = "holdfast.v1.LedgerService"
 }
 
 /// A connection to a server.

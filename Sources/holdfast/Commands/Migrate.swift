@@ -12,6 +12,11 @@ struct Migrate: AsyncParsableCommand {
             Safe to run again, and while servers of the version before are running. Each \
             migration is one transaction.
 
+            The login owns what it makes. Servers take on another role, which can add to the \
+            ledger and cannot change it; the role is made when it is missing, for which the login \
+            needs CREATEROLE once. A server whose own login is a member of that role cannot get \
+            more by itself.
+
             EXAMPLES
               holdfast migrate --postgres 'host=/run/postgresql dbname=holdfast' --dry-run
               HOLDFAST_POSTGRES=postgresql://app@db/holdfast holdfast migrate
@@ -23,6 +28,11 @@ struct Migrate: AsyncParsableCommand {
         help: ConfigurationKey.postgresConninfo.help,
     )
     var postgres: String?
+    @Option(
+        name: ConfigurationKey.postgresRole.optionName,
+        help: ConfigurationKey.postgresRole.help,
+    )
+    var role: String?
     @Option(help: "JSON file with settings; or HOLDFAST_CONFIG.")
     var config: String?
     @Flag(help: "Say what would be done, and do nothing.")
@@ -33,14 +43,19 @@ struct Migrate: AsyncParsableCommand {
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let settings = try await Settings(
-            flags: postgres.map { [.postgresConninfo: $0] } ?? [:],
+            flags: [.postgresConninfo: postgres, .postgresRole: role].compactMapValues { $0 },
             environment: environment,
             file: config ?? environment["HOLDFAST_CONFIG"],
         )
         try settings.demand([.postgresConninfo])
         let conninfo = settings.values[.postgresConninfo]?.text ?? ""
         let logger = Logger(label: "migrate") { _ in LineLogHandler(level: .info, format: .text) }
-        let summary = try await SchemaMigration.run(conninfo, dryRun: dryRun, logger: logger)
+        let summary = try await SchemaMigration.run(
+            conninfo,
+            role: settings.values[.postgresRole]?.text ?? "",
+            dryRun: dryRun,
+            logger: logger,
+        )
         if json {
             Terminal.writeLine(JSONText.encoded(summary))
             return

@@ -17,7 +17,8 @@ struct Stock: ParsableCommand {
             """,
         subcommands: [
             StockReceive.self, StockAdjust.self, StockShow.self, StockImport.self,
-            StockTransfer.self, StockSafety.self, StockLedger.self, StockWatch.self,
+            StockTransfer.self, StockSafety.self, StockLedger.self, StockAsOf.self,
+            StockWatch.self,
         ],
     )
 }

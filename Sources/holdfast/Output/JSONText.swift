@@ -58,6 +58,10 @@ enum JSONText {
         "WatchedAvailability": ["index"],
         "ReservationLine": ["quantity", "held", "confirmed"],
         "Order": ["total_minor"],
+        "StockCount": ["counted", "expected", "difference", "applied", "short_units"],
+        "ShortHold": ["quantity", "short"],
+        "CountEvent": ["applied", "version"],
+        "LedgerHead": ["seal", "batch", "unsealed_rows"],
         "OrderLine": ["unit_price_minor", "ordered", "allocated", "shipped", "cancelled"],
         "LedgerEntry": [
             "version", "step", "on_hand_delta", "reserved_delta", "allocated_delta",
@@ -78,12 +82,15 @@ enum JSONText {
         "Availability": ["nodes": "NodeAvailability"],
         "Reservation": ["lines": "ReservationLine"],
         "Order": ["lines": "OrderLine"],
+        "StockCount": ["short_holds": "ShortHold", "history": "CountEvent"],
+        "ListCountsResponse": ["counts": "StockCount"],
     ]
 
     /// The messages within a message.
     private static let members: [String: [String: String]] = [
         "WatchedAvailability": ["availability": "Availability"],
         "NodeAvailability": ["position": "Position"],
+        "StockCount": ["position": "Position"],
     ]
 
     private static func restoreZeros(in object: inout [String: Any], of fullName: String) {

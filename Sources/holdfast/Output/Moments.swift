@@ -15,6 +15,29 @@ func momentText(_ moment: Google_Protobuf_Timestamp) -> String {
         )
 }
 
+/// A moment as `2026-11-23T07:49:46.123456Z`, to the microsecond.
+func exactMomentText(_ moment: Google_Protobuf_Timestamp) -> String {
+    let seconds = Date(timeIntervalSince1970: TimeInterval(moment.seconds))
+        .formatted(
+            .iso8601.year().month().day().time(includingFractionalSeconds: false)
+        )
+    let digits = "\(moment.nanos / 1_000)"
+    return "\(seconds).\(String(repeating: "0", count: 6 - digits.count))\(digits)Z"
+}
+
+/// Reads what `parseMoment` reads, and a fraction of a second to the microsecond:
+/// `2026-11-23T07:49:46.123456Z`.
+func parseExactMoment(_ text: String) -> Google_Protobuf_Timestamp? {
+    guard let match = text.wholeMatch(of: /(.*T[0-9:]+)\.([0-9]{1,6})(.*)/) else {
+        return parseMoment(text)
+    }
+    guard var moment = parseMoment(String(match.1) + String(match.3)),
+        let fraction = Int32(match.2 + String(repeating: "0", count: 6 - match.2.count))
+    else { return nil }
+    moment.nanos = fraction * 1_000
+    return moment
+}
+
 /// Reads `2026-11-23` or `2026-11-23T07:49:46Z` (also with an offset); nil when it is neither.
 func parseMoment(_ text: String) -> Google_Protobuf_Timestamp? {
     let full = text.contains("T") ? text : text + "T00:00:00Z"

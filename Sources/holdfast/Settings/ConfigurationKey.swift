@@ -15,6 +15,7 @@ enum ConfigurationKey: String, CaseIterable {
     case redisPassword = "redis.password"
     case postgresConninfo = "postgres.conninfo"
     case postgresConnections = "postgres.connections"
+    case postgresRole = "postgres.role"
     case loops = "loops"
     case serverName = "server.name"
     case rpcConnectionsMax = "rpc.connections.max"
@@ -28,6 +29,7 @@ enum ConfigurationKey: String, CaseIterable {
     case gateWarmMax = "gate.warm.max"
     case expiryIntervalMs = "expiry.interval.ms"
     case expiryBatchMax = "expiry.batch.max"
+    case sealIntervalMs = "seal.interval.ms"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -133,6 +135,10 @@ enum ConfigurationKey: String, CaseIterable {
             "connections",
             "Connections for reads and orders, beside the writer's.",
         ),
+        .postgresRole: text(
+            "holdfast_server",
+            "Role of a server in Postgres, which cannot rewrite the ledger; `holdfast migrate` makes it.",
+        ),
         .loops: number(0...256, 0, "threads", "Event loops; 0 means one for each core."),
         .serverName: Entry(
             kind: .text,
@@ -193,6 +199,12 @@ enum ConfigurationKey: String, CaseIterable {
             1_000,
             "reservations",
             "Holds that one transaction ends.",
+        ),
+        .sealIntervalMs: number(
+            10...3_600_000,
+            1_000,
+            "ms",
+            "Pause between two looks for committed batches to seal.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

@@ -22,6 +22,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var redisPassword: String?
     var postgresConninfo: String
     var postgresConnections: Int
+    /// What a server is in Postgres, whoever its login is.
+    var postgresRole: String
     /// At least 1.
     var loops: Int
     var serverName: String
@@ -38,6 +40,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var gateWarmMax: Int
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
+    var sealIntervalMs: Int64
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -67,6 +70,7 @@ struct ServeConfiguration: Equatable, Sendable {
         redisPassword = values.values[.redisPassword]
         postgresConninfo = values.text(.postgresConninfo)
         postgresConnections = values.number(.postgresConnections)
+        postgresRole = values.text(.postgresRole)
         loops = loopsWanted == 0 ? max(1, process.activeProcessorCount) : loopsWanted
         serverName =
             values.values[.serverName] ?? "\(process.hostName):\(process.processIdentifier)"
@@ -82,6 +86,7 @@ struct ServeConfiguration: Equatable, Sendable {
         gateWarmMax = values.number(.gateWarmMax)
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
+        sealIntervalMs = Int64(values.number(.sealIntervalMs))
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

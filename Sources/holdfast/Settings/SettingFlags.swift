@@ -48,6 +48,11 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.postgresConnections.help
     )
     var postgresConnections: String?
+    @Option(
+        name: ConfigurationKey.postgresRole.optionName,
+        help: ConfigurationKey.postgresRole.help
+    )
+    var postgresRole: String?
     @Option(name: ConfigurationKey.loops.optionName, help: ConfigurationKey.loops.help)
     var loops: String?
     @Option(name: ConfigurationKey.serverName.optionName, help: ConfigurationKey.serverName.help)
@@ -104,6 +109,11 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.expiryBatchMax.help
     )
     var expiryBatchMax: String?
+    @Option(
+        name: ConfigurationKey.sealIntervalMs.optionName,
+        help: ConfigurationKey.sealIntervalMs.help
+    )
+    var sealIntervalMs: String?
     @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
@@ -168,6 +178,7 @@ struct SettingFlags: ParsableArguments {
             .redisPassword: redisPassword,
             .postgresConninfo: postgresConninfo,
             .postgresConnections: postgresConnections,
+            .postgresRole: postgresRole,
             .loops: loops,
             .serverName: serverName,
             .rpcConnectionsMax: rpcConnectionsMax,
@@ -181,6 +192,7 @@ struct SettingFlags: ParsableArguments {
             .gateWarmMax: gateWarmMax,
             .expiryIntervalMs: expiryIntervalMs,
             .expiryBatchMax: expiryBatchMax,
+            .sealIntervalMs: sealIntervalMs,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,
