@@ -333,8 +333,8 @@ package nonisolated struct Holdfast_V1_Moment: Sendable {
   /// Clears the value of `at`. Subsequent reads from it will return its default value.
   package mutating func clearAt() {self._at = nil}
 
-  /// The last batch of it: the one before the first, in the order of their numbers, that was written
-  /// after it. It never changes.
+  /// The last batch of it: the last one that was committed before the first, in the order of their
+  /// numbers, that was written after it; 0 when there is none. It never changes.
   package var batch: Int64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

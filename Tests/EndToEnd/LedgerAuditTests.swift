@@ -108,7 +108,16 @@ import Testing
             }
             group.addTask {
                 var recorded: [(String, String)] = []
-                for _ in 0..<8 { recorded.append(try record(deployment)) }
+                for goal in stride(from: 20, through: 200, by: 20) {
+                    // In the middle of the load, not before it.
+                    for _ in 0..<2_000 {
+                        if try deployment.number("SELECT count(*) FROM reservations") >= goal {
+                            break
+                        }
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                    recorded.append(try record(deployment))
+                }
                 return recorded
             }
             return try await group.reduce(into: []) { $0 += $1 }

@@ -80,6 +80,23 @@ import Testing
         }
     }
 
+    @Test func `a moment keeps its batch, whatever numbers come to nothing after it`() async throws
+    {
+        try await withStore { store in
+            try await store.receive("r", [Demand(key: key("A"), quantity: 10)])
+            let moment = SystemClock().now()
+            let first = try await store.audit.batch(at: moment)
+            try store.sql("SELECT nextval('batches'), nextval('batches')")
+            #expect(try await store.audit.batch(at: moment) == first)
+            try await store.hold("one", [Demand(key: key("A"), quantity: 1)])
+            #expect(try await store.audit.batch(at: moment) == first)
+            try await store.sealAll(batchesEach: 2)
+            #expect(try await store.audit.batch(at: moment) == first)
+            let later = try await store.audit.batch(at: SystemClock().now())
+            #expect(later != first)
+        }
+    }
+
     @Test func `a clock that steps back leaves no moment with half of what happened`() async throws
     {
         try await withStore { store in

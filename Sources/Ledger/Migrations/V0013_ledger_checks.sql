@@ -231,7 +231,7 @@ RETURNS TABLE (key uuid, batch int8, rows int8, detail text) LANGUAGE sql STABLE
     ORDER BY r.key
 $$;
 
--- The last batch of moment p_at: the one before the first, in the order of their numbers, that was
+-- The last batch of moment p_at: the last one before the first, in the order of their numbers, that was
 -- written after it. Whatever the clock did, that is a state in which no row is without those that it
 -- followed from, and it is the same for ever: every batch that could come before is decided.
 -- Out: outcome: 1 done, 2 the moment has not come yet, 3 a writer did not end within p_wait_ms.
@@ -240,8 +240,8 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     v_seal ledger_seals;
-    v_decided int8;
-    v_after int8;
+    v_from int8;
+    v_next int8;
 BEGIN
     outcome := 2;
     IF p_at >= clock_timestamp() THEN
@@ -249,25 +249,32 @@ BEGIN
     END IF;
     outcome := 1;
     -- Before the seals are looked at: what is sealed meanwhile is looked at once more below.
-    SELECT coalesce(max(s.last_batch), 0) INTO v_after FROM ledger_seals s;
+    SELECT coalesce(max(s.last_batch), 0) + 1 INTO v_from FROM ledger_seals s;
     -- until only grows: the first seal above p_at has the first batch after it.
     SELECT * INTO v_seal FROM ledger_seals s WHERE s.until > p_at ORDER BY s.until, s.number LIMIT 1;
     IF FOUND THEN
-        SELECT min(l.batch) - 1 INTO batch FROM ledger_lines l
-            WHERE l.batch >= v_seal.first_batch AND l.batch <= v_seal.last_batch AND l.at > p_at;
-        RETURN;
+        v_from := v_seal.first_batch;
+        v_next := v_seal.last_batch;
+    ELSE
+        -- Twice: whoever took his time before p_at has ended then, and everybody with a lower number.
+        IF decided_batch(p_wait_ms) IS NULL THEN
+            outcome := 3;
+            RETURN;
+        END IF;
+        v_next := decided_batch(p_wait_ms);
+        IF v_next IS NULL THEN
+            outcome := 3;
+            RETURN;
+        END IF;
     END IF;
-    -- Twice: whoever took his time before p_at has ended then, and everybody with a lower number.
-    IF decided_batch(p_wait_ms) IS NULL THEN
-        outcome := 3;
-        RETURN;
+    SELECT coalesce(min(l.batch), v_next + 1) INTO v_next FROM ledger_lines l
+        WHERE l.batch >= v_from AND l.batch <= v_next AND l.at > p_at;
+    -- A number that came to nothing is nobody's last batch: whether it was given out is not for ever.
+    SELECT max(l.batch) INTO batch FROM ledger_lines l
+        WHERE l.batch >= v_from AND l.batch < v_next;
+    IF batch IS NULL THEN
+        SELECT s.batches[cardinality(s.batches)] INTO batch FROM ledger_seals s
+            WHERE s.rows > 0 AND s.last_batch < v_from ORDER BY s.number DESC LIMIT 1;
     END IF;
-    v_decided := decided_batch(p_wait_ms);
-    IF v_decided IS NULL THEN
-        outcome := 3;
-        RETURN;
-    END IF;
-    SELECT min(l.batch) - 1 INTO batch FROM ledger_lines l
-        WHERE l.batch > v_after AND l.batch <= v_decided AND l.at > p_at;
-    batch := coalesce(batch, v_decided);
+    batch := coalesce(batch, 0);
 END $$;
