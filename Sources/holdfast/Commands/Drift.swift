@@ -26,6 +26,12 @@ struct Drift: AsyncParsableCommand {
 
             EXIT STATUS
               0 when drift is 0 everywhere it looked, 7 when not; the others as always.
+
+            EXAMPLES
+              holdfast drift
+              holdfast drift --all
+              holdfast drift explain 85123A@LDN-DC
+              holdfast drift repair 85123A@LDN-DC --yes
             """,
         subcommands: [DriftShow.self, DriftExplain.self, DriftRepair.self],
         defaultSubcommand: DriftShow.self,
@@ -46,7 +52,7 @@ struct DriftShow: AsyncParsableCommand {
               holdfast drift
               holdfast drift --sku 85123A
               holdfast drift --node LDN-DC --json
-              holdfast drift --all && echo all is well
+              holdfast drift --all
               holdfast drift --watch
             """,
     )
