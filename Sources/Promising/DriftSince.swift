@@ -28,16 +28,17 @@ package struct DriftSince: Sendable {
         breaks: [LedgerBreak],
         events: [DriftEvent],
     ) {
-        // The alarm that is not over, if there is one: the first since it last was.
-        let alarm = events.prefix { $0.finding.kind != finding.kind || $0.kind == .found }
-            .last { $0.finding.kind == finding.kind }
+        // Alarms that are not over, newest first: every server that watches raises its own.
+        let alarms = events.prefix { $0.finding.kind != finding.kind || $0.kind == .found }
+            .filter { $0.finding.kind == finding.kind }
+        let alarm = alarms.last
         alarmedAt = alarm?.at
-        clean = alarm?.clean
+        clean = alarms.compactMap(\.clean).max { $0.version < $1.version }
         if finding.kind == .ledger {
             if let ledger = audit.ledger { find(in: ledger, finding, breaks) }
             return
         }
-        if let alarm, let clean = alarm.clean {
+        if let alarm, let clean {
             let first = min(clean.version + 1, max(alarm.version, 1))
             version = first
             row = LedgerCursor(version: first, step: 0)

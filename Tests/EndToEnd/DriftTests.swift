@@ -71,6 +71,19 @@ extension Heavy {
             }
         }
 
+        /// Waits until every watcher has looked several times more.
+        private func watchersLook(_ deployment: Deployment) async throws {
+            for server in deployment.servers {
+                let name = "holdfast_drift_audits_total"
+                let before = try await Page(server, "/metrics").metric(name) ?? 0
+                for attempt in 0... {
+                    if try await Page(server, "/metrics").metric(name) ?? 0 >= before + 8 { break }
+                    guard attempt < 3_000 else { throw HarnessFailure(description: "no audits") }
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+            }
+        }
+
         private func repaired(_ sku: String, _ deployment: Deployment) throws -> DriftRun {
             try DriftRun(deployment, ["repair", "\(sku)@N1", "--yes"])
         }
@@ -85,6 +98,7 @@ extension Heavy {
             let load = SteadyLoad(callers, sku: "HOT")
             async let running = load.run("drift\(units)")
             try await load.goesOn(by: 60)
+            try await watchersLook(deployment)
             #expect(try DriftRun(deployment, ["--sku", "HOT"]).status == 0)
             let before = try deployment.number("SELECT version FROM positions WHERE sku = 'HOT'")
             try deployment.redisCommand("HINCRBY", try key("HOT", deployment), "f", "\(units)")

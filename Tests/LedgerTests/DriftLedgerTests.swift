@@ -263,8 +263,8 @@ import Testing
             var found = try await audit(store, id)
             found.findings = [finding]
             let since = DriftSince(finding, found, breaks: [], events: events)
-            #expect(since.clean?.version == 2 && since.version == 3)
-            #expect(since.row == LedgerCursor(version: 3, step: 0))
+            #expect(since.clean?.version == 3 && since.version == 4)
+            #expect(since.row == LedgerCursor(version: 4, step: 0))
             let over = DriftSince(finding, found, breaks: [], events: Array(events.dropFirst(2)))
             #expect(over.alarmedAt == nil && over.clean == nil)
         }

@@ -123,7 +123,8 @@ enum ConfigurationKey: String, CaseIterable {
         .redisAddress: Entry(
             kind: .text,
             isRequired: true,
-            meaning: "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
+            meaning:
+                "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
         ),
         .redisUsername: Entry(kind: .text, meaning: "User of Redis; none: its default user."),
         .redisPassword: Entry(kind: .secret, meaning: "Password of the user of Redis."),
