@@ -119,7 +119,7 @@ let package = Package(
             resources: [.embedInCode("Descriptors")],
         ),
 
-        module("Workers", ["Base", "Loop", "Promising", logging] + nio),
+        module("Workers", ["Base", "Domain", "Loop", "Promising", logging] + nio),
 
         tests("DomainTests", ["Base", "Domain"]),
         tests("PromisingTests", ["Base", "Domain", "Promising"]),

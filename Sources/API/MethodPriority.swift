@@ -37,6 +37,7 @@ package enum MethodPriority {
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
             ],
             "holdfast.v1.CountService": ["ProposeCount", "ApproveCount", "RejectCount"],
+            "holdfast.v1.OpsService": ["RepairDrift"],
         ],
         .low: [
             "holdfast.v1.ReservationService": ["GetReservation"],
@@ -49,6 +50,7 @@ package enum MethodPriority {
                 "GetLedgerHead", "VerifyLedger", "GetMoment", "ListPositionsAsOf",
                 "ListReservationsAsOf",
             ],
+            "holdfast.v1.OpsService": ["ListDrift", "ExplainDrift"],
         ],
         .exempt: [
             "grpc.health.v1.Health": ["Check", "Watch"],

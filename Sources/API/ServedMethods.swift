@@ -34,6 +34,7 @@ package enum ServedMethods {
                 "ListReservationsAsOf",
             ]
         )
+        + paths("holdfast.v1.OpsService", ["ListDrift", "ExplainDrift", "RepairDrift"])
         + paths("grpc.health.v1.Health", ["Check", "Watch"])
         + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])
         + paths("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"])

@@ -105,6 +105,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     private var failedOpenings = 0
     private var gaps: Set<PositionID> = []
     private var contended: Set<PositionID> = []
+    var touched = TouchedPositions()
 
     package private(set) var counters = GateCounters()
     /// When it could not be asked.
@@ -135,6 +136,9 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         loop.eventLoop.preconditionInEventLoop()
         return epoch?.number
     }
+
+    /// How long a pending entry lives.
+    var pendingMs: Int { limits.pendingMs }
 
     /// Finds the open epoch, or opens one, before the first request comes.
     package func warmUp() {
@@ -316,7 +320,10 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
                 waiting.continuation?.resume()
                 continue
             }
-            for row in waiting.settlement.rows { flight.call.add(row) }
+            for row in waiting.settlement.rows {
+                flight.call.add(row)
+                touched.note(row.position)
+            }
             for ending in waiting.ending { flight.call.end(ending.key, ending.end) }
             flight.settlements.append(waiting)
         }
@@ -336,6 +343,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         for waiting in admissions where flight.call.size < limits.callSizeMax {
             taken += 1
             flight.call.add(waiting.admission)
+            for line in waiting.admission.lines { touched.note(line.position) }
             flight.admissions.append(waiting)
         }
         admissions.removeFirst(taken)

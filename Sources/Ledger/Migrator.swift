@@ -190,6 +190,7 @@ struct Migration: Sendable {
         Migration("V0007_commit_first", PackageResources.V0007_commit_first_sql),
         Migration("V0008_cycle_counts", PackageResources.V0008_cycle_counts_sql),
         Migration("V0009_append_only", PackageResources.V0009_append_only_sql),
+        Migration("V0010_drift", PackageResources.V0010_drift_sql),
         Migration("V0012_sealed_ledger", PackageResources.V0012_sealed_ledger_sql),
         Migration("V0013_ledger_checks", PackageResources.V0013_ledger_checks_sql),
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),

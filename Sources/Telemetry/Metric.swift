@@ -72,6 +72,17 @@ package enum Metric: String, CaseIterable, Sendable {
     case expired = "holdfast_expired_total"
     case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
 
+    case driftAudits = "holdfast_drift_audits_total"
+    case driftAlarms = "holdfast_drift_alarms_total"
+    case driftPositions = "holdfast_drift_positions"
+    case driftUnitsMax = "holdfast_drift_units_max"
+    case driftInUse = "holdfast_drift_positions_in_use"
+    case driftAuditAge = "holdfast_drift_audit_age_seconds"
+    case driftWalkStart = "holdfast_drift_walk_start_time_seconds"
+    case driftLagVersions = "holdfast_drift_lag_versions_max"
+    case driftLag = "holdfast_drift_lag_seconds_max"
+    case driftInFlight = "holdfast_drift_in_flight_units"
+
     case accessReloads = "holdfast_access_reloads_total"
     case accessCallers = "holdfast_access_callers"
     case tlsHandshakeFailures = "holdfast_tls_handshake_failures_total"
@@ -107,6 +118,8 @@ package enum Metric: String, CaseIterable, Sendable {
             .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .ledgerSealLag,
             .accessCallers,
             .tlsCertificateExpiry,
+            .driftPositions, .driftUnitsMax, .driftInUse, .driftAuditAge,
+            .driftWalkStart, .driftLagVersions, .driftLag, .driftInFlight,
             .processResidentMemory, .processOpenFiles, .processStart, .buildInfo:
             .gauge
         default: .counter
@@ -157,6 +170,18 @@ package enum Metric: String, CaseIterable, Sendable {
         case .postgresConnections: "Postgres connections that are up."
         case .expired: "Reservations that this server expired."
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .driftAudits: "Positions that the watcher audited, each as often as it was."
+        case .driftAlarms: "Alarms that the watcher raised because two audits found drift."
+        case .driftPositions: "Positions with an alarm of drift that is not over; page at 1."
+        case .driftUnitsMax: "Units of the largest drift that is not over, whatever its sign."
+        case .driftInUse: "Positions that were touched within the last seconds."
+        case .driftAuditAge: "Seconds since the audit of the position in use that waits longest."
+        case .driftWalkStart:
+            "Start of the last whole walk over all positions, in seconds since 1970-01-01 UTC; 0: none."
+        case .driftLagVersions: "The most versions that the view of a position in use lacked."
+        case .driftLag:
+            "Seconds for which the oldest version that a view in use lacked was committed."
+        case .driftInFlight: "Units of pending holds at the positions in use."
         case .accessReloads: "Changed contents of the access file that were taken, or failed to be."
         case .accessCallers: "Callers that the access file names; 0: open to everybody."
         case .tlsHandshakeFailures: "Connections that ended before their TLS handshake was over."

@@ -35,7 +35,7 @@ struct Holdfast: AsyncParsableCommand {
         subcommands: [
             Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
             ReservationCommand.self, OrderCommand.self, CountCommand.self, LedgerCommand.self,
-            Access.self,
+            Drift.self, Access.self,
         ],
     )
 

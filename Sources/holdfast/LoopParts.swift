@@ -59,6 +59,11 @@ final class LoopParts {
         Healing(view: gate, rows: LedgerRows(postgres: shared.postgres))
     }
 
+    /// Holds the view of positions against their ledgers.
+    var driftAudit: DriftAudit<ServingGate, DriftLedger> {
+        DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
         let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
@@ -82,6 +87,12 @@ final class LoopParts {
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         LedgerService(history: LedgerHistory(postgres: shared.auditPostgres))
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        OpsService(
+            repair: Promising.DriftRepair(audit: driftAudit, server: shared.serverName),
+            stock: Ledger.StockLedger(postgres: shared.postgres),
+            board: shared.driftBoard,
+        )
+        .register(on: &registry, loop: loop, newRequestID: newRequestID)
         for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
@@ -102,6 +113,9 @@ struct SharedParts: Sendable {
     let gateLimits: GateLimits
     let batchRequestsMax: Int
     let requestIDs: RequestNumbers
+    let serverName: String
+    /// What the watcher for drift knows.
+    let driftBoard = DriftBoard()
     /// The callers at start; nil: everybody may do everything.
     let accessBook: AccessBook?
     let logger: Logger

@@ -1,6 +1,7 @@
 // A server that runs: what it says of itself, and how it ends.
 
 internal import API
+internal import Base
 internal import Gate
 internal import Ledger
 internal import Logging
@@ -97,6 +98,7 @@ final class RunningServer: Sendable {
         page.add(.gateWarmUpLast, fraction: Double(work.warmed.lastMs) / 1_000)
         page.add(.ledgerSealedRows, work.sealedRows)
         page.add(.ledgerSealLag, fraction: Double(work.sealLagMs) / 1_000)
+        write(shared.driftBoard.figures, to: &page)
         let access = await self.access?.figures() ?? AccessWatch.Figures()
         access.write(to: &page)
         if let tls {
@@ -144,6 +146,22 @@ final class RunningServer: Sendable {
         page.add(.gateReopeningLast, fraction: Double(opening.last) / 1_000)
         page.add(.gateClosedSeconds, fraction: Double(closedMs) / 1_000)
         page.add(.gateClosedLongest, fraction: Double(longestMs) / 1_000)
+    }
+
+    private func write(_ drift: DriftBoard.Figures, to page: inout MetricsPage) {
+        page.add(.driftAudits, Int64(drift.audited))
+        page.add(.driftAlarms, Int64(drift.alarms))
+        page.add(.driftPositions, Int64(drift.drifting))
+        page.add(.driftUnitsMax, drift.unitsMax)
+        page.add(.driftInUse, Int64(drift.inUse))
+        page.add(.driftAuditAge, fraction: Double(drift.ageMs) / 1_000)
+        page.add(
+            .driftWalkStart,
+            fraction: Double(drift.walkBeganAt?.microseconds ?? 0) / 1_000_000,
+        )
+        page.add(.driftLagVersions, drift.lagVersionsMax)
+        page.add(.driftLag, fraction: Double(drift.lagMsMax) / 1_000)
+        page.add(.driftInFlight, drift.inFlight)
     }
 
     /// Reads again what may change while the server runs.

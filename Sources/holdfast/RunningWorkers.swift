@@ -1,6 +1,8 @@
 // The workers of a server, on its first loop: expiry, healing, sealing, and loading the view ahead of
 // requests.
 
+internal import Domain
+internal import Gate
 internal import Ledger
 internal import Loop
 internal import NIOCore
@@ -24,12 +26,15 @@ extension RunningServer {
         private static let healIntervalMs: Int64 = 200
 
         typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
+        private typealias DriftWatcher = DriftWorker<LoopParts.ServingGate, DriftLedger>
         private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
+        /// Nil when nobody wants it.
+        private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
         private let healing: [(loop: Loop, worker: NIOLoopBound<Heal>)]
 
@@ -67,6 +72,7 @@ extension RunningServer {
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
+                drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
         }
@@ -92,6 +98,36 @@ extension RunningServer {
                 .value
         }
 
+        /// The watcher for drift: one for all loops, on the first.
+        private static func drift(
+            _ configuration: ServeConfiguration,
+            _ shared: SharedParts,
+            _ parts: [BoundParts],
+        ) async -> NIOLoopBound<DriftWatcher>? {
+            if configuration.driftIntervalMs == 0 { return nil }
+            let pace = DriftPace(
+                intervalMs: configuration.driftIntervalMs,
+                inUseMax: configuration.driftPositionsMax,
+                walkMax: configuration.driftWalkMax,
+            )
+            let first = parts[0]
+            return await first.loop
+                .start {
+                    let worker = DriftWatcher(
+                        loop: first.loop,
+                        audit: first.bound.value.driftAudit,
+                        touched: { await touched(parts) },
+                        board: shared.driftBoard,
+                        server: shared.serverName,
+                        pace: pace,
+                        logger: shared.logger,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: first.loop.eventLoop)
+                }
+                .value
+        }
+
         private static func seal(
             _ part: BoundParts,
             _ configuration: ServeConfiguration,
@@ -109,6 +145,16 @@ extension RunningServer {
                     return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
                 }
                 .value
+        }
+
+        /// Positions that the gates were asked about since the last call.
+        private static func touched(_ parts: [BoundParts]) async -> [PositionID] {
+            var touched: [PositionID] = []
+            for part in parts {
+                let bound = part.bound
+                touched += await part.loop.start { bound.value.gate.takeTouched() }.value
+            }
+            return touched
         }
 
         private static func heal(
@@ -153,6 +199,7 @@ extension RunningServer {
             await loop.start { await expiry.value.stop() }.value
             await loop.start { await warming.value.stop() }.value
             await loop.start { await sealing.value.stop() }.value
+            if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value
             }

@@ -184,6 +184,7 @@ struct ServerAssembly {
             gateLimits: limits,
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),
+            serverName: configuration.serverName,
             accessBook: accessBook,
             logger: logger,
         )

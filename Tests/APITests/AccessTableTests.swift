@@ -42,6 +42,9 @@ import Testing
         LedgerService/GetMoment              -       -       +        +     +
         LedgerService/ListPositionsAsOf      -       -       +        +     +
         LedgerService/ListReservationsAsOf   -       -       +        +     +
+        OpsService/ListDrift                 -       -       +        +     +
+        OpsService/ExplainDrift              -       -       +        +     +
+        OpsService/RepairDrift               -       -       -        +     +
         """
 
     private static let rows: [(path: String, marks: [Substring])] = expected.split(separator: "\n")

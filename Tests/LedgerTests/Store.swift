@@ -176,7 +176,8 @@ private func migrate(_ conninfo: String) async throws {
         PackageResources.V0003_resolve_sql, PackageResources.V0004_stock_commands_sql,
         PackageResources.V0005_orders_sql, PackageResources.V0006_resolve_whole_sql,
         PackageResources.V0007_commit_first_sql, PackageResources.V0008_cycle_counts_sql,
-        PackageResources.V0009_append_only_sql, PackageResources.V0012_sealed_ledger_sql,
+        PackageResources.V0009_append_only_sql, PackageResources.V0010_drift_sql,
+        PackageResources.V0012_sealed_ledger_sql,
         PackageResources.V0013_ledger_checks_sql, PackageResources.V0014_share_expiry_sql,
     ]
     for migration in migrations {

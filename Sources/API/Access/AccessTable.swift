@@ -27,6 +27,7 @@ package enum AccessTable {
     /// Those who look at everything, and into the past.
     private static let auditing: Roles = [.support, .operator, .admin]
     private static let stockKeeping: Roles = [.operator, .admin]
+    private static let watching: Roles = [.support, .operator, .admin]
     private static let holding: Roles = [.caller, .channel, .admin]
 
     private static let table: [String: [String: Rule]] = [
@@ -76,6 +77,11 @@ package enum AccessTable {
             "GetMoment": .roles(auditing),
             "ListPositionsAsOf": .roles(auditing),
             "ListReservationsAsOf": .roles(auditing),
+        ],
+        "holdfast.v1.OpsService": [
+            "ListDrift": .roles(watching),
+            "ExplainDrift": .roles(watching),
+            "RepairDrift": .roles(stockKeeping),
         ],
         // Load balancers ask without credentials, and learn no more than whether to send calls here.
         "grpc.health.v1.Health": ["Check": .anybody, "Watch": .anybody],

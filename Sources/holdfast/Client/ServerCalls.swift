@@ -15,6 +15,7 @@ enum ServiceName: String {
     case orders = "holdfast.v1.OrderService"
     case counts = "holdfast.v1.CountService"
     case ledger = "holdfast.v1.LedgerService"
+    case ops = "holdfast.v1.OpsService"
 }
 
 /// A connection to a server.

@@ -149,6 +149,6 @@ func ledgerText(_ entries: [Holdfast_V1_LedgerEntry]) -> String {
 }
 
 /// A change with its sign; nothing for no change.
-private func signed(_ change: Int64) -> String {
+func signed(_ change: Int64) -> String {
     change == 0 ? "" : change > 0 ? "+\(change)" : "\(change)"
 }

@@ -14,6 +14,7 @@ enum CommandStatus: Int32, CaseIterable {
     case notFound = 4
     case unreachable = 5
     case denied = 6
+    case drifting = 7
     case unsound = 8
 
     /// What it means, for the help text.
@@ -26,6 +27,7 @@ enum CommandStatus: Int32, CaseIterable {
         case .notFound: "not found"
         case .unreachable: "no answer: server unreachable or deadline over"
         case .denied: "the server does not know the caller, or the caller may not do this"
+        case .drifting: "drift was found, or is left after a repair"
         case .unsound: "a check found that the ledger is not what it was, or does not add up"
         }
     }

@@ -68,6 +68,14 @@ enum JSONText {
             "safety_delta", "damaged_delta", "quality_control_delta", "in_transit_delta",
             "available_after",
         ],
+        "PositionDrift": [
+            "view_free", "view_version", "free", "version", "lag_versions", "lag_ms", "in_flight",
+            "in_flight_ms", "drift",
+        ],
+        "DriftFinding": ["units", "since_version", "since_batch", "clean_version"],
+        "DriftEvent": ["units", "version", "clean_version"],
+        "ListDriftResponse": ["audited", "total", "drifting"],
+        "ExplainDriftResponse": ["ledger_free", "beyond_delta", "pending_units"],
     ]
 
     /// The lists of a message, with the message that each holds.
@@ -84,6 +92,9 @@ enum JSONText {
         "Order": ["lines": "OrderLine"],
         "StockCount": ["short_holds": "ShortHold", "history": "CountEvent"],
         "ListCountsResponse": ["counts": "StockCount"],
+        "PositionDrift": ["findings": "DriftFinding"],
+        "ListDriftResponse": ["positions": "PositionDrift"],
+        "ExplainDriftResponse": ["entries": "LedgerEntry", "events": "DriftEvent"],
     ]
 
     /// The messages within a message.
@@ -91,6 +102,9 @@ enum JSONText {
         "WatchedAvailability": ["availability": "Availability"],
         "NodeAvailability": ["position": "Position"],
         "StockCount": ["position": "Position"],
+        "DriftFinding": ["entry": "LedgerEntry"],
+        "ExplainDriftResponse": ["position": "PositionDrift"],
+        "RepairDriftResponse": ["before": "PositionDrift", "after": "PositionDrift"],
     ]
 
     private static func restoreZeros(in object: inout [String: Any], of fullName: String) {

@@ -23,6 +23,9 @@ enum Terminal {
     /// Whether somebody watches standard error.
     static var isWatched: Bool { isatty(FileHandle.standardError.fileDescriptor) == 1 }
 
+    /// Whether somebody watches standard output.
+    static var isResultWatched: Bool { isatty(FileHandle.standardOutput.fileDescriptor) == 1 }
+
     private static func put(_ text: String, to handle: FileHandle) {
         do {
             try handle.write(contentsOf: Data(text.utf8))

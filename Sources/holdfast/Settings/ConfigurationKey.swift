@@ -30,6 +30,9 @@ enum ConfigurationKey: String, CaseIterable {
     case expiryIntervalMs = "expiry.interval.ms"
     case expiryBatchMax = "expiry.batch.max"
     case sealIntervalMs = "seal.interval.ms"
+    case driftIntervalMs = "drift.interval.ms"
+    case driftPositionsMax = "drift.positions.max"
+    case driftWalkMax = "drift.walk.max"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -120,7 +123,8 @@ enum ConfigurationKey: String, CaseIterable {
         .redisAddress: Entry(
             kind: .text,
             isRequired: true,
-            meaning: "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
+            meaning:
+                "Redis, as HOST:PORT or unix:/path; of several, with commas, the primary is used.",
         ),
         .redisUsername: Entry(kind: .text, meaning: "User of Redis; none: its default user."),
         .redisPassword: Entry(kind: .secret, meaning: "Password of the user of Redis."),
@@ -205,6 +209,24 @@ enum ConfigurationKey: String, CaseIterable {
             1_000,
             "ms",
             "Pause between two looks for committed batches to seal.",
+        ),
+        .driftIntervalMs: number(
+            0...60_000,
+            400,
+            "ms",
+            "Pause between two rounds of the watcher for drift; 0: it does not watch.",
+        ),
+        .driftPositionsMax: number(
+            1...10_000,
+            500,
+            "positions",
+            "Positions in use that one round audits.",
+        ),
+        .driftWalkMax: number(
+            1...10_000,
+            100,
+            "positions",
+            "Positions that the slow walk over all of them audits in one round.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

@@ -41,6 +41,10 @@ struct ServeConfiguration: Equatable, Sendable {
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
     var sealIntervalMs: Int64
+    /// 0: nobody watches for drift.
+    var driftIntervalMs: Int64
+    var driftPositionsMax: Int
+    var driftWalkMax: Int
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -87,6 +91,9 @@ struct ServeConfiguration: Equatable, Sendable {
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
         sealIntervalMs = Int64(values.number(.sealIntervalMs))
+        driftIntervalMs = Int64(values.number(.driftIntervalMs))
+        driftPositionsMax = values.number(.driftPositionsMax)
+        driftWalkMax = values.number(.driftWalkMax)
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

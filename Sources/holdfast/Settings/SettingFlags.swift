@@ -115,6 +115,21 @@ struct SettingFlags: ParsableArguments {
     )
     var sealIntervalMs: String?
     @Option(
+        name: ConfigurationKey.driftIntervalMs.optionName,
+        help: ConfigurationKey.driftIntervalMs.help
+    )
+    var driftIntervalMs: String?
+    @Option(
+        name: ConfigurationKey.driftPositionsMax.optionName,
+        help: ConfigurationKey.driftPositionsMax.help
+    )
+    var driftPositionsMax: String?
+    @Option(
+        name: ConfigurationKey.driftWalkMax.optionName,
+        help: ConfigurationKey.driftWalkMax.help
+    )
+    var driftWalkMax: String?
+    @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
     )
@@ -193,6 +208,9 @@ struct SettingFlags: ParsableArguments {
             .expiryIntervalMs: expiryIntervalMs,
             .expiryBatchMax: expiryBatchMax,
             .sealIntervalMs: sealIntervalMs,
+            .driftIntervalMs: driftIntervalMs,
+            .driftPositionsMax: driftPositionsMax,
+            .driftWalkMax: driftWalkMax,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,
