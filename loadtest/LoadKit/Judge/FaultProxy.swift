@@ -159,8 +159,8 @@ private final class Link {
     private let store: any Channel
     /// Whether bytes of it have vanished, so that it can never be used again.
     var hasLost = false
-    /// Until when each direction is held up: what comes later leaves later.
-    private var heldUntil = [NIODeadline.now(), .now()]
+    /// What is held up in each direction: it leaves in the order in which it came.
+    private var held: [[ByteBuffer]] = [[], []]
 
     init(_ caller: any Channel, _ store: any Channel) {
         self.caller = caller
@@ -170,15 +170,14 @@ private final class Link {
     func send(_ bytes: ByteBuffer, isReply: Bool, delayMs: Int64) {
         let target = isReply ? caller : store
         let direction = isReply ? 1 : 0
-        let now = NIODeadline.now()
-        let due = max(now + .milliseconds(delayMs), heldUntil[direction])
-        if due <= now {
+        if delayMs == 0, held[direction].isEmpty {
             target.writeAndFlush(bytes, promise: nil)
             return
         }
-        heldUntil[direction] = due
-        target.eventLoop.scheduleTask(deadline: due) {
-            target.writeAndFlush(bytes, promise: nil)
+        held[direction].append(bytes)
+        let bound = NIOLoopBound(self, eventLoop: target.eventLoop)
+        target.eventLoop.scheduleTask(in: .milliseconds(delayMs)) {
+            target.writeAndFlush(bound.value.held[direction].removeFirst(), promise: nil)
         }
     }
 

@@ -109,9 +109,17 @@ final class JudgeStage: Sendable {
         programs.withLock { programs in
             programs.compactMap { program in
                 guard let program, !program.isRunning else { return nil }
-                return program.errors.suffix(2_000).description
+                return Self.essence(of: program.errors)
             }
         }
+    }
+
+    /// What a program said when it broke down, without most of its stack.
+    private static func essence(of errors: String) -> String {
+        let lines = errors.split(separator: "\n")
+        let last = lines.lastIndex { $0.contains("Fatal error") } ?? max(0, lines.count - 10)
+        let own = lines[last...].filter { $0.contains(" in holdfast at ") }.prefix(12)
+        return ([lines[last...].first ?? ""] + own).joined(separator: " | ")
     }
 
     // MARK: Faults
