@@ -130,9 +130,11 @@ package final class Reserving<
                     wasBehind = true
                     continue
                 }
-                if room(answer, request.channel) ?? 1 <= 0 { soldOut.insert(lines[line].position) }
+                let room = room(answer, request.channel) ?? free
+                if room <= 0 { soldOut.insert(lines[line].position) }
+                // What the view does not have yet is free, too: only pending holds stand before it.
                 return .refused(
-                    refusal(request, demand[line], free: free, pending: pending)
+                    refusal(request, demand[line], free: max(free, room), pending: pending)
                 )
 
             case .admitted(let epoch, let isShared):

@@ -1,6 +1,6 @@
 // Callers as they are: each has a deadline of its own, asks again with the same key when it does not
-// know, on the other server too, and comes back later for what it holds. They write down all they hear
-// and judge nothing.
+// know, on the other server too, or goes away for good, and comes back later for what it holds. They
+// write down all they hear and judge nothing.
 
 internal import Foundation
 internal import Loop
@@ -67,11 +67,16 @@ struct JudgeCallers: Sendable {
     }
 
     /// Asks until there is an answer, or until `giveUp`, a moment of the machine's clock.
+    ///
+    /// - Parameters:
+    ///   - patience: how often holds of others that are about to be decided may send it away.
+    ///   - losesHeart: in how many of a hundred cases it goes away when it does not know.
     func insist(
         _ wish: inout Wish,
         _ random: inout JudgeRandom,
         giveUp: Int64,
         patience: Int = .max,
+        losesHeart: Int = 0,
     ) async {
         var server = Int.random(in: 0...1, using: &random)
         var contended = 0
@@ -85,6 +90,9 @@ struct JudgeCallers: Sendable {
             if wish.attempts.last?.answer == "CONTENDED", contended < patience {
                 contended += 1
             } else if wish.outcome != nil {
+                return
+            } else if random.chance(losesHeart) {
+                wish.isAbandoned = true
                 return
             }
             if judgeNow() > giveUp { return }
@@ -127,7 +135,13 @@ struct JudgeCaller: Sendable {
             wish.ttlMs =
                 random.chance(50)
                 ? Int64.random(in: 1_000...max(1_001, msLeft + 500), using: &random) : 600_000
-            await callers.insist(&wish, &random, giveUp: giveUp, patience: 3)
+            await callers.insist(
+                &wish,
+                &random,
+                giveUp: giveUp,
+                patience: 3,
+                losesHeart: 25,
+            )
             wishes.append(wish)
             if wish.outcome?.isDone == true {
                 await comeBack(wish, &wishes, &random, giveUp: giveUp)

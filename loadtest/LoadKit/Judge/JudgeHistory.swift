@@ -67,6 +67,8 @@ struct Wish: Hashable, Sendable, Codable {
     /// The reservation that it is about.
     var reservation: String?
     var attempts: [Attempt] = []
+    /// Whether its caller went away without an answer, and never asked again.
+    var isAbandoned = false
 
     /// The last word; nil when none was said.
     var outcome: Attempt? { attempts.last.flatMap { $0.isFinal ? $0 : nil } }
@@ -78,6 +80,8 @@ struct JudgeRecord: Sendable, Codable {
     var round: Int
     var mode: String
     var faults: [Fault]
+    /// The faults as they came.
+    var runs: [FaultRun]
     var violations: [JudgeViolation]
     var wishes: [Wish]
 }

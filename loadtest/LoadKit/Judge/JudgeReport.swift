@@ -26,6 +26,8 @@ package struct JudgeReport: Sendable, Codable {
     /// The longest time in which no caller heard a final answer, and the round of it.
     package var longestUnavailabilityMs = 0.0
     package var longestUnavailabilityRound = 0
+    /// When it was, and the faults of that round as they came.
+    package var longestUnavailabilityFaults = ""
     package var violations: [JudgeViolation] = []
     /// Files with the histories of rounds that had violations.
     package var histories: [String] = []
@@ -58,6 +60,9 @@ package struct JudgeReport: Sendable, Codable {
         if silenceMs > longestUnavailabilityMs {
             longestUnavailabilityMs = silenceMs
             longestUnavailabilityRound = round.number
+            longestUnavailabilityFaults =
+                "from \(round.silentFrom / 1_000) ms on: "
+                + round.runs.map(\.description).joined(separator: ", ")
         }
     }
 
@@ -116,7 +121,7 @@ package struct JudgeReport: Sendable, Codable {
         row(
             "longest unavailability, ms",
             String(format: "%.0f", longestUnavailabilityMs)
-                + " (round \(longestUnavailabilityRound))",
+                + " (round \(longestUnavailabilityRound), \(longestUnavailabilityFaults))",
         )
         row("violations", "\(violations.count)")
         for violation in violations.prefix(20) { lines.append("  \(violation)") }

@@ -46,10 +46,9 @@ struct JudgeRound: Sendable {
         result.begin = judgeNow()
         let (begin, faults) = (result.begin, result.faults)
         async let wanted = callAll(begin: begin)
-        try await inject(faults)
+        result.runs = try await inject(faults)
         result.wishes = [stock] + (await wanted)
         result.countCalls()
-        result.violations += stage.ended.map { violation(.serverEnded, $0) }
         try await rest(after: batch, &result)
         let evidence = try await books.evidence(node: node, after: batch)
         result.count(evidence)
@@ -57,6 +56,7 @@ struct JudgeRound: Sendable {
         result.violations += verdict.violations
         try await judgeViews(evidence.positions, &result)
         try await sellTheRest(evidence.positions, &random, &result)
+        result.violations += stage.ended.map { violation(.serverEnded, $0) }
         return result
     }
 
@@ -90,16 +90,23 @@ struct JudgeRound: Sendable {
         }
     }
 
-    private func inject(_ faults: [Fault]) async throws {
+    /// Lets the faults happen; returns how they came.
+    private func inject(_ faults: [Fault]) async throws -> [FaultRun] {
         let begin = ContinuousClock.now
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: FaultRun.self) { group in
             for fault in faults {
                 group.addTask {
                     try await Task.sleep(until: begin + .milliseconds(fault.atMs))
+                    let began = ContinuousClock.now - begin
                     try await stage.inject(fault)
+                    return FaultRun(
+                        kind: fault.kind,
+                        beganMs: Int(began / .milliseconds(1)),
+                        endedMs: Int((ContinuousClock.now - begin) / .milliseconds(1)),
+                    )
                 }
             }
-            try await group.waitForAll()
+            return try await group.reduce(into: []) { $0.append($1) }
         }
     }
 
@@ -107,7 +114,7 @@ struct JudgeRound: Sendable {
 
     /// Waits until nothing is pending and no hold is about to end.
     private func rest(after batch: Int64, _ result: inout JudgeRoundResult) async throws {
-        let unanswered = result.wishes.filter { $0.outcome == nil }
+        let unanswered = result.wishes.filter { $0.outcome == nil && !$0.isAbandoned }
         if let wish = unanswered.first {
             result.violations.append(
                 violation(

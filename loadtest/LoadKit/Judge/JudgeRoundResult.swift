@@ -5,6 +5,7 @@ struct JudgeRoundResult: Sendable {
     let number: Int
     var begin: Int64 = 0
     var faults: [Fault] = []
+    var runs: [FaultRun] = []
     var wishes: [Wish] = []
     var violations: [JudgeViolation] = []
     /// Attempts, all of them.
@@ -22,6 +23,8 @@ struct JudgeRoundResult: Sendable {
     var soldOut = 0
     /// The longest time in which nobody heard a final answer, in microseconds.
     var silence: Int64 = 0
+    /// When that began, in microseconds from the beginning of the round.
+    var silentFrom: Int64 = 0
 
     init(number: Int) {
         self.number = number
@@ -38,7 +41,10 @@ struct JudgeRoundResult: Sendable {
             }
         }
         moments.sort()
-        silence = zip(moments.dropFirst(), moments).map { $0 - $1 }.max() ?? 0
+        for (next, moment) in zip(moments.dropFirst(), moments) where next - moment > silence {
+            silence = next - moment
+            silentFrom = moment - begin
+        }
     }
 
     mutating func count(_ evidence: JudgeEvidence) {

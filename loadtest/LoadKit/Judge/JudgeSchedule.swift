@@ -61,6 +61,16 @@ struct Fault: Hashable, Sendable, Codable {
 
 extension FaultKind: Codable {}
 
+/// A fault as it came: from the beginning until what it ended ran again.
+struct FaultRun: Hashable, Sendable, Codable, CustomStringConvertible {
+    var kind: FaultKind
+    /// Milliseconds from the beginning of the round.
+    var beganMs: Int
+    var endedMs: Int
+
+    var description: String { "\(kind.rawValue) \(beganMs) to \(endedMs) ms" }
+}
+
 /// The faults of a trial.
 enum JudgeSchedule {
     /// The most faults of one round.

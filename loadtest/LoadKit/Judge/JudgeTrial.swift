@@ -86,6 +86,7 @@ package enum JudgeTrial {
             round: result.number,
             mode: options.mode.rawValue,
             faults: result.faults,
+            runs: result.runs,
             violations: result.violations,
             wishes: result.wishes,
         )

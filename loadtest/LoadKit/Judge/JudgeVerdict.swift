@@ -35,7 +35,7 @@ struct JudgeVerdict {
         judgeCommands()
         judgeReceipts()
         judgeExpiry()
-        RefusalCheck(self).unjustified.forEach { add(.unjustifiedRefusal, $0) }
+        for refusal in RefusalCheck(self).unjustified { add(.unjustifiedRefusal, refusal) }
     }
 
     private mutating func add(_ kind: JudgeViolation.Kind, _ what: String) {
@@ -81,8 +81,8 @@ struct JudgeVerdict {
             if wish.kind == .reuse {
                 add(.takenTwice, "\(wish.key) was accepted with another body")
             }
-            if first[wish.key, default: hold] != hold {
-                add(.changedAnswer, "\(wish.key) was answered \(hold), before \(first[wish.key]!)")
+            if let before = first[wish.key], before != hold {
+                add(.changedAnswer, "\(wish.key) was answered \(hold), before \(before)")
             }
             first[wish.key] = hold
             guard let row = byID[hold.id] else {
