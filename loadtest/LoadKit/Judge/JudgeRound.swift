@@ -31,7 +31,7 @@ struct JudgeRound: Sendable {
         var stock = Wish(kind: .receive, key: "\(node)-stock")
         var random = JudgeRandom(options.seed, UInt64(number), 2)
         stock.lines = skus.map {
-            JudgeLine(sku: $0, quantity: Int64.random(in: 20...60, using: &random))
+            JudgeLine(sku: $0, quantity: Int64.random(in: 8...30, using: &random))
         }
         await callers.insist(&stock, &random, giveUp: Self.secondsFromNow(Self.answerSeconds))
         guard stock.outcome?.isDone == true else {
