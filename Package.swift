@@ -152,7 +152,7 @@ let package = Package(
         .target(
             name: "LoadKit",
             dependencies: [
-                "Base", "Loop", "Messages", "Postgres", "RPC", "Redis", protobuf,
+                "Base", "Loop", "Messages", "Postgres", "RPC", "Redis", "TestServers", protobuf,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ] + nio,
             path: "loadtest/LoadKit",

@@ -14,6 +14,12 @@ package struct ID: Hashable, Comparable, Sendable {
         (left.high, left.low) < (right.high, right.low)
     }
 
+    /// Any id at all.
+    package static func random() -> ID {
+        var generator = SystemRandomNumberGenerator()
+        return ID(high: generator.next(), low: generator.next())
+    }
+
     /// A version 7 UUID (RFC 9562, section 5.7): milliseconds of `now`, then random bits, so that
     /// ids made later sort later and fill an index from its end.
     package static func timeOrdered(

@@ -1,5 +1,6 @@
 // The text of the gate's script for one epoch, its digest, and the names of the keys.
 
+internal import Base
 internal import Crypto
 package import Promising
 package import Redis
@@ -17,9 +18,13 @@ package struct OpenEpoch: Hashable, Sendable {
 
     package init(_ record: EpochRecord) {
         self.record = record
-        let text = Self.template
+        var text = Self.template
             .replacing("@EPOCH@", with: String(record.epoch))
             .replacing("@REPLID@", with: record.replid)
+        if ProtocolStep.fences.isLeftOut {
+            text = text.replacing("~= REPLID", with: "== nil")
+                .replacing("open ~= EPOCH", with: "open == nil")
+        }
         let digest = Insecure.SHA1.hash(data: Array(text.utf8))
         script = RedisScript(text: text, sha1: hexadecimal(digest))
     }

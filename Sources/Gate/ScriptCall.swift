@@ -67,13 +67,15 @@ package struct ScriptCall {
 
     /// The command that carries it, for the script of one epoch.
     func command(_ epoch: OpenEpoch, pendingMs: Int) -> RedisCommand {
-        .evalsha(
-            epoch.script.sha1,
-            keys: [GateKeys.epoch],
-            arguments: [
-                Array("batch".utf8), rows, loads, ends, admits, Array(String(pendingMs).utf8),
-            ],
-        )
+        let arguments = [
+            Array("batch".utf8), rows, loads, ends, admits, Array(String(pendingMs).utf8),
+        ]
+        if ProtocolStep.fences.isLeftOut {
+            var command = RedisCommand("EVAL", epoch.script.text, "1", GateKeys.epoch)
+            for argument in arguments { command.append(argument) }
+            return command
+        }
+        return .evalsha(epoch.script.sha1, keys: [GateKeys.epoch], arguments: arguments)
     }
 }
 

@@ -112,6 +112,10 @@ package final class Healing<View: ViewPort, Rows: LedgerRowsPort> {
     ) async throws(Failure) -> Int {
         let known = try await view.viewVersions(positions)
         let missing = try await rows.rows(beyond: known.versions)
+        if ProtocolStep.replayBeforeEnd.isLeftOut, !ending.isEmpty {
+            await view.settle(Settlement(epoch: known.epoch, rows: []), ending: ending)
+            return 0
+        }
         // A hold must not end before the rows that may cover it are in the view.
         await view.settle(
             Settlement(epoch: known.epoch, rows: missing.rows),

@@ -65,6 +65,8 @@ package final class Reserving<
         isOver hasGone: () -> Bool,
     ) async throws(Failure) -> ReserveOutcome {
         let deadline = Deadline.current
+        var request = request
+        if ProtocolStep.oneKey.isLeftOut { request.key = .random() }
         func isOver() -> Bool { hasGone() || deadline.hasPassed }
         let demand = Demand.summed(request.lines)
         let lines: [(position: PositionID, quantity: Int64)]
@@ -102,29 +104,17 @@ package final class Reserving<
                 admission.isChecked = true
 
             case .refused(let epoch, let line, let free, let pending):
-                // A refusal is a statement about the truth and has to be proven like an acceptance.
-                let answer = try await ledger.barrier(request.key, lines[line].position)
-                if answer.epoch != epoch {
-                    gate.epochMoved(to: answer.epoch)
-                    continue
+                let view = (line: line, free: free, pending: pending)
+                if let outcome = try await prove(
+                    request,
+                    demand,
+                    lines,
+                    epoch,
+                    view,
+                    &wasBehind,
+                ) {
+                    return outcome
                 }
-                if let known = answer.known { return self.answer(request, demand, known) }
-                if isBehind(answer, demand[line], pending: pending, channel: request.channel) {
-                    // The view lacks a settlement that is on its way, or was lost with a server.
-                    // If nothing is missing, and still not the next time, it is wrong.
-                    let position = lines[line].position
-                    if wasBehind {
-                        try await healing.mend(position)
-                    } else {
-                        try await healing.heal([position])
-                    }
-                    wasBehind = true
-                    continue
-                }
-                if room(answer, request.channel) ?? 1 <= 0 { soldOut.insert(lines[line].position) }
-                return .refused(
-                    refusal(request, demand[line], free: free, pending: pending)
-                )
 
             case .admitted(let epoch, let isShared):
                 if isOver() {
@@ -167,6 +157,47 @@ package final class Reserving<
         if failure == .deadlineExceeded { throw failure }
         guard let known = try await ledger.barrier(request.key, nil).known else { throw failure }
         return answer(request, demand, known)
+    }
+
+    /// Proves a refusal of the gate: it is a statement about the truth, like an acceptance.
+    ///
+    /// Nil: it was not true, or not of the open epoch; admit again.
+    private func prove(
+        _ request: ReserveRequest,
+        _ demand: [Demand],
+        _ lines: [(position: PositionID, quantity: Int64)],
+        _ epoch: Int64,
+        _ view: (line: Int, free: Int64, pending: Int64),
+        _ wasBehind: inout Bool,
+    ) async throws(Failure) -> ReserveOutcome? {
+        let (wanted, position) = (demand[view.line], lines[view.line].position)
+        if ProtocolStep.barrier.isLeftOut {
+            return .refused(refusal(request, wanted, free: view.free, pending: view.pending))
+        }
+        let answer = try await ledger.barrier(request.key, position)
+        if answer.epoch != epoch {
+            gate.epochMoved(to: answer.epoch)
+            return nil
+        }
+        if let known = answer.known, !ProtocolStep.ownKey.isLeftOut {
+            return self.answer(request, demand, known)
+        }
+        if isBehind(answer, wanted, pending: view.pending, channel: request.channel) {
+            // The view lacks a settlement that is on its way, or was lost with a server. If nothing is
+            // missing, and still not the next time, it is wrong.
+            if wasBehind {
+                try await healing.mend(position)
+            } else {
+                try await healing.heal([position])
+            }
+            wasBehind = true
+            return nil
+        }
+        let room = room(answer, request.channel) ?? view.free
+        if room <= 0 { soldOut.insert(position) }
+        // What the view does not have yet is free, too: only pending holds stand before it.
+        let free = max(view.free, room)
+        return .refused(refusal(request, wanted, free: free, pending: view.pending))
     }
 
     /// Ends a pending hold that nobody will commit.
@@ -232,6 +263,9 @@ package final class Reserving<
             return .refused(refusal(request, demand[line], free: free, pending: 0))
         case .epochMoved(let epoch):
             gate.epochMoved(to: epoch)
+            if ProtocolStep.epochCheck.isLeftOut {
+                return try await commit(request, demand, lines, epoch, sharesHold)
+            }
             return nil
         }
     }
@@ -243,7 +277,9 @@ package final class Reserving<
         pending: Int64,
         channel: String,
     ) -> Bool {
-        guard let room = room(barrier, channel) else { return false }
+        guard let room = room(barrier, channel), !ProtocolStep.behindCheck.isLeftOut else {
+            return false
+        }
         return room - pending >= wanted.quantity
     }
 
@@ -266,7 +302,9 @@ package final class Reserving<
         _ position: PositionID,
     ) async throws(Failure) -> ReserveOutcome? {
         let answer = try await ledger.barrier(request.key, position)
-        if let known = answer.known { return self.answer(request, demand, known) }
+        if let known = answer.known, !ProtocolStep.ownKey.isLeftOut {
+            return self.answer(request, demand, known)
+        }
         guard let room = room(answer, request.channel), room < demand[line].quantity else {
             soldOut.remove(position)
             return nil

@@ -64,6 +64,7 @@ package final class ExpiryWorker<Ledger: ExpiryPort, Gate: GatePort> {
 
     /// One sweep; returns the pause after it, in milliseconds.
     private func sweep() async -> Int64 {
+        if ProtocolStep.expiry.isLeftOut { return intervalMs }
         do throws(Failure) {
             let sweep = try await ledger.expireDue(limit: batchMax)
             if sweep.found > 0 || !sweep.isBusy { lagMs = sweep.lagMs }

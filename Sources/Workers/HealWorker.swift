@@ -69,7 +69,8 @@ package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
                     metadata: ["positions": "\(dropped)"],
                 )
             }
-            if !looksForOverdue { return }
+            if !looksForOverdue || ProtocolStep.heal.isLeftOut { return }
+            if ProtocolStep.settleAndHeal.isLeftOut { return }
             let ended = try await healing.healOverdue()
             healed += ended
             if ended > 0 {

@@ -71,6 +71,12 @@ func reap(_ pid: pid_t) -> Int32 {
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
 }
 
+/// Whether a program that `spawn` started has ended; it is reaped then.
+func hasEnded(_ pid: pid_t) -> Bool {
+    var status: Int32 = 0
+    return unsafe waitpid(pid, &status, WNOHANG) == pid
+}
+
 /// Runs a program to its end.
 func run(_ arguments: [String]) throws -> Finished {
     let output = "/tmp/hf-run-\(UUID().uuidString)"
@@ -91,16 +97,39 @@ func check(_ arguments: [String]) throws -> String {
     return finished.output
 }
 
+/// Ends what this process leaves behind, when it ends.
+struct Watchdog: Sendable {
+    let pid: pid_t
+    /// The end of the pipe that only this process holds.
+    let end: Int32
+
+    /// Lets it go: what it watched is gone already.
+    func dismiss() {
+        kill(pid, SIGKILL)
+        reap(pid)
+        close(end)
+    }
+}
+
 /// Runs `script` with `arguments` as $1, $2, … when this process ends, however it ends.
-func startWatchdog(_ script: String, _ arguments: [String]) throws {
+@discardableResult
+func startWatchdog(_ script: String, _ arguments: [String]) throws -> Watchdog {
     var ends: [Int32] = [0, 0]
     let isMade = unsafe pipe(&ends) == 0
     guard isMade else { throw ServerFailure(description: "no pipe: \(errno)") }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let shell = ["/bin/sh", "-c", "cat > /dev/null; \(script)", "watchdog"]
     // Nobody waits for the watchdog: it outlives this process. The write end stays open.
-    _ = try spawn(shell + arguments, input: ends[0], output: "/dev/null")
+    let pid = try spawn(shell + arguments, input: ends[0], output: "/dev/null")
     close(ends[0])
+    return Watchdog(pid: pid, end: ends[1])
+}
+
+/// A new private directory with a short path, which goes away with this process.
+package func makePrivateDirectory(_ prefix: String) throws -> String {
+    let directory = try makeDirectory(prefix)
+    try startWatchdog(#"rm -rf "$1""#, [directory])
+    return directory
 }
 
 /// A new private directory with a short path: the path of a socket has at most 107 bytes.

@@ -33,13 +33,15 @@ package final class PostgresServer: Sendable {
     /// Starts a cluster of its own, for tests that stop or kill it.
     ///
     /// Without `fsync` a crash of the machine would lose data, a crash of the server does not.
+    /// With `megabytes` its files are on a file system of that size, which only root can make.
     package static func start(
         fsync: Bool = false,
         settings: [String: String] = [:],
+        megabytes: Int? = nil,
     ) throws -> PostgresServer {
         var all = ["fsync": fsync ? "on" : "off"]
         all.merge(settings) { $1 }
-        let cluster = try Cluster(settings: all)
+        let cluster = try Cluster(settings: all, megabytes: megabytes)
         try cluster.start()
         let conninfo = "host=\(cluster.directory) user=postgres dbname=postgres"
         return PostgresServer(adminConninfo: conninfo, cluster: cluster)
@@ -88,6 +90,9 @@ package final class PostgresServer: Sendable {
 
     // MARK: Process
 
+    /// Where its socket is; for a server of our own.
+    package var socketFolder: String { cluster?.directory ?? "" }
+
     /// Starts a stopped cluster again.
     package func start() throws { try owned().start() }
     /// Ends the cluster in an orderly way, ending its connections ("fast").
@@ -95,9 +100,26 @@ package final class PostgresServer: Sendable {
     /// Ends the cluster at once ("immediate"): what was not committed is lost.
     package func kill() throws { try owned().end(SIGQUIT) }
 
+    /// Ends all its processes like a power cut.
+    package func killAll() throws { try owned().killAll() }
+    /// Starts it again if it has ended by itself, or was stopped.
+    package func startIfEnded() throws { try owned().startIfEnded() }
+
     package func restart() throws {
         try stop()
         try start()
+    }
+
+    /// Takes all the room that the file system of its files has left; for a server with `megabytes`.
+    package func fillDisk() throws {
+        let path = try owned().directory + "/filler"
+        // It is meant to end with an error: no space left.
+        _ = try run(["dd", "if=/dev/zero", "of=\(path)", "bs=64k"])
+    }
+
+    /// Gives the room of `fillDisk` back.
+    package func freeDisk() throws {
+        try FileManager.default.removeItem(atPath: try owned().directory + "/filler")
     }
 
     /// Freezes all its processes: connections stay open, nothing is answered.
@@ -116,19 +138,27 @@ package final class PostgresServer: Sendable {
 private final class Cluster: Sendable {
     let directory: String
     private let settings: [String: String]
+    /// Whether `directory` is a file system of its own.
+    private let isMounted: Bool
     /// The postmaster; nil while it is stopped.
     private let pid = Mutex<pid_t?>(nil)
 
-    init(settings: [String: String]) throws {
+    init(settings: [String: String], megabytes: Int? = nil) throws {
         directory = try makeDirectory("hf-pg")
         self.settings = settings
+        isMounted = megabytes != nil
+        if let megabytes {
+            let size = "size=\(megabytes)m"
+            try check(["mount", "-t", "tmpfs", "-o", size, "holdfast-disk", directory])
+        }
         if getuid() == 0 { try check(["chown", "postgres:", directory]) }
         let script = #"""
             p=$(cat "$1/pid"); kill -CONT $p $(cat /proc/$p/task/$p/children); kill -QUIT $p
             for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $p || break; sleep 0.3; done
+            [ "$2" = plain ] || umount -l "$1"
             rm -rf "$1"
             """#
-        try startWatchdog(script, [directory])
+        try startWatchdog(script, [directory, isMounted ? "mounted" : "plain"])
         let initdb = try binary("initdb")
         try check(
             asPostgres + [
@@ -140,6 +170,7 @@ private final class Cluster: Sendable {
 
     deinit {
         end(SIGQUIT)
+        if isMounted { _ = try? run(["umount", "-l", directory]) }
         try? FileManager.default.removeItem(atPath: directory)
     }
 
@@ -181,12 +212,35 @@ private final class Cluster: Sendable {
     func sendToAll(_ signal: Int32) {
         pid.withLock { pid in
             guard let pid else { return }
-            let path = "/proc/\(pid)/task/\(pid)/children"
-            let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-            for child in [pid] + children.split(separator: " ").compactMap({ pid_t($0) }) {
-                Foundation.kill(child, signal)
+            for process in [pid] + children(of: pid) { Foundation.kill(process, signal) }
+        }
+    }
+
+    func killAll() {
+        pid.withLock { pid in
+            guard let running = pid else { return }
+            let all = children(of: running)
+            for process in [running] + all { Foundation.kill(process, SIGKILL) }
+            reap(running)
+            pid = nil
+            // The memory that they share must be free before the next start.
+            for _ in 0..<500 where all.contains(where: { Foundation.kill($0, 0) == 0 }) {
+                usleep(10_000)
             }
         }
+    }
+
+    func startIfEnded() throws {
+        pid.withLock { pid in
+            if let running = pid, hasEnded(running) { pid = nil }
+        }
+        try start()
+    }
+
+    private func children(of pid: pid_t) -> [pid_t] {
+        let path = "/proc/\(pid)/task/\(pid)/children"
+        let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return children.split(separator: " ").compactMap { pid_t($0) }
     }
 }
 

@@ -13,6 +13,7 @@ package final class Program: Sendable {
 
     private let directory: String
     private let state: Mutex<State>
+    private let watchdog: Watchdog
 
     /// Starts a program; what it writes is read by `output` and `errors`.
     package init(_ arguments: [String]) throws {
@@ -20,11 +21,12 @@ package final class Program: Sendable {
         let shell = ["/bin/sh", "-c", #"exec "$@" 2>"$0""#, "\(directory)/err"]
         let pid = try spawn(shell + arguments, output: "\(directory)/out")
         state = Mutex(State(pid: pid))
-        try startWatchdog(#"kill -KILL $1; rm -rf "$2""#, ["\(pid)", directory])
+        watchdog = try startWatchdog(#"kill -KILL $1; rm -rf "$2""#, ["\(pid)", directory])
     }
 
     deinit {
         end(SIGKILL)
+        watchdog.dismiss()
         try? FileManager.default.removeItem(atPath: directory)
     }
 

@@ -54,8 +54,10 @@ package final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    /// Starts a stopped server again, empty.
-    package func start() throws {
+    /// Starts a stopped server again: empty, or with what `snapshot` wrote last.
+    package func start(fromSnapshot: Bool = false) throws {
+        // A replica leaves what it was sent, too.
+        if !fromSnapshot { try? FileManager.default.removeItem(atPath: "\(directory)/dump.rdb") }
         let arguments =
             [
                 "redis-server", "--port", "\(port ?? 0)", "--bind", "127.0.0.1", "--unixsocket",
@@ -96,6 +98,28 @@ package final class RedisServer: Sendable {
     /// Freezes the process: connections stay open, nothing is answered.
     package func pause() { send(SIGSTOP) }
     package func resume() { send(SIGCONT) }
+
+    /// Writes what it has to a file, from which `start` can bring it back later: a stale Redis.
+    package func snapshot() throws { try ask("SAVE") }
+
+    /// Follows another server, which must have a port; nil makes it a primary with what it has.
+    package func follow(_ primary: RedisServer?) throws {
+        let port = primary?.port.map { String($0) }
+        try ask("REPLICAOF", port == nil ? "NO" : "127.0.0.1", port ?? "ONE")
+    }
+
+    /// Whether it has everything that the server which it follows has had.
+    package var isInStep: Bool {
+        let text = (try? ask("INFO", "replication")) ?? ""
+        return text.contains("master_link_status:up")
+    }
+
+    /// Sends a command and returns what `redis-cli` prints.
+    @discardableResult
+    package func ask(_ command: String...) throws -> String {
+        let answer = try check(["redis-cli", "-e", "-s", socketPath] + command)
+        return answer.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
 
     private func send(_ signal: Int32) {
         pid.withLock { pid in

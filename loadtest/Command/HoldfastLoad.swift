@@ -9,7 +9,7 @@ struct HoldfastLoad: AsyncParsableCommand {
         abstract: "Plays real and made-up load against a Holdfast server.",
         subcommands: [
             BenchCommand.self, CompareCommand.self, ReplayCommand.self, CatalogueCommand.self,
-            OverloadCommand.self,
+            OverloadCommand.self, JudgeCommand.self,
         ],
     )
 }

@@ -58,6 +58,20 @@ final class StatusLine: Sendable {
         write(isTerminal ? "\r\u{1B}[K" + line : line + "\n")
     }
 
+    /// How far a trial is.
+    func show(_ line: String) {
+        if isQuiet { return }
+        let now = ContinuousClock.now
+        let isDue =
+            isTerminal
+            || state.withLock { state in
+                if let last = state.lastShown, now - last < Self.pause { return false }
+                state.lastShown = now
+                return true
+            }
+        if isDue { write(isTerminal ? "\r\u{1B}[K" + line : line + "\n") }
+    }
+
     /// Leaves the changing line.
     func end() {
         if isTerminal, !isQuiet { write("\n") }

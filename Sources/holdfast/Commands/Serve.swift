@@ -1,6 +1,7 @@
 // `holdfast serve`: the server, from its settings to its last answer.
 
 internal import ArgumentParser
+internal import Base
 internal import Foundation
 internal import Logging
 internal import UnixSignals
@@ -51,6 +52,9 @@ struct Serve: AsyncParsableCommand {
         if configuration.isPlaintextForOthers {
             logger.warning("calls come without encryption from other machines, as the settings say")
         }
+        #if DEBUG
+        try Self.leaveOutStep(logger)
+        #endif
         let server: RunningServer
         do {
             server = try await ServerAssembly.start(configuration, logger: logger)
@@ -79,6 +83,20 @@ struct Serve: AsyncParsableCommand {
         await admin.stop()
         logger.info("stopped")
     }
+
+    #if DEBUG
+    /// Leaves out the step of the protocol that the environment names.
+    private static func leaveOutStep(_ logger: Logger) throws {
+        guard let variable = SettingNames.breakVariable,
+            let name = ProcessInfo.processInfo.environment[variable]
+        else { return }
+        guard ProtocolStep.leaveOut(name) else {
+            let names = ProtocolStep.allCases.map(\.name).joined(separator: ", ")
+            throw CommandError(.failed, "\(variable) is \(name), which is no step: \(names)")
+        }
+        logger.critical("a step of the protocol is left out", metadata: ["step": "\(name)"])
+    }
+    #endif
 
     /// Waits for the first signal to end; from then on the next one ends the process at once.
     private static func untilSignal(

@@ -13,6 +13,12 @@ enum SettingNames {
     ]
     /// Variables that tests use.
     private static let testPrefix = "HOLDFAST_TEST_"
+    #if DEBUG
+    /// Names a step of the protocol that this process leaves out.
+    static let breakVariable: String? = "HOLDFAST_BREAK"
+    #else
+    static let breakVariable: String? = nil
+    #endif
 
     /// Variables that begin like ours and are no setting.
     static func problems(inEnvironment environment: [String: String]) -> [String] {
@@ -20,6 +26,7 @@ enum SettingNames {
         return environment.keys.sorted()
             .filter {
                 $0.hasPrefix("HOLDFAST_") && !known.contains($0) && !$0.hasPrefix(testPrefix)
+                    && $0 != breakVariable
             }
             .map { "the environment has \($0), which is no setting" + hint($0, known) }
     }
