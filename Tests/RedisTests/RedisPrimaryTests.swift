@@ -87,7 +87,8 @@ import Testing
         }
     }
 
-    @Test func `who is sent away by a process that was the primary finds the new one`() async throws {
+    @Test func `who is sent away by a process that was the primary finds the new one`() async throws
+    {
         let first = try RedisServer.start(tcp: true)
         let second = try RedisServer.startReplica(of: first)
         try await withPrimary([first, second]) { (connection) async throws in
