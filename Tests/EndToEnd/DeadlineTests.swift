@@ -260,7 +260,12 @@ extension Heavy {
             async throws
         {
             // Nothing else may ask Postgres meanwhile.
-            let deployment = try Deployment(settings: ["--expiry-interval-ms": "60000"])
+            let deployment = try Deployment(
+                settings: [
+                    "--expiry-interval-ms": "60000", "--seal-interval-ms": "3600000",
+                    "--drift-interval-ms": "0",
+                ]
+            )
             let caller = try await Caller(deployment.server)
             try await caller.receive([Units("OVER", 100)])
             let held = try await caller.reserve([Units("OVER", 1)])
