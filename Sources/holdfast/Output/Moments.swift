@@ -28,10 +28,10 @@ func exactMomentText(_ moment: Google_Protobuf_Timestamp) -> String {
 /// Reads what `parseMoment` reads, and a fraction of a second to the microsecond:
 /// `2026-11-23T07:49:46.123456Z`.
 func parseExactMoment(_ text: String) -> Google_Protobuf_Timestamp? {
-    guard let match = text.wholeMatch(of: /(.*T[0-9:]+)\.([0-9]{1,6})(.*)/) else {
+    guard let match = text.wholeMatch(of: /(.*T[0-9:]+)\.([0-9]{1,6})([^0-9].*)?/) else {
         return text.contains(".") ? nil : parseMoment(text)
     }
-    guard var moment = parseMoment(String(match.1) + String(match.3)),
+    guard var moment = parseMoment(String(match.1) + String(match.3 ?? "")),
         let fraction = Int32(match.2 + String(repeating: "0", count: 6 - match.2.count))
     else { return nil }
     moment.nanos = fraction * 1_000
