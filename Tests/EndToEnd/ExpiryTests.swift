@@ -5,7 +5,6 @@
 import Foundation
 import Messages
 import RPC
-import Synchronization
 import TestServers
 import Testing
 
@@ -16,35 +15,26 @@ extension Heavy {
         /// The bar of the feature table.
         private static let lagMsMax = 1_000
 
-        /// How many times longer than by itself work takes on this machine at this time.
+        /// How many times longer than by itself work takes while others use the machine as well.
         ///
         /// The bar is for a machine that is not overrun; what others do on it must not decide a test.
         /// With HOLDFAST_TEST_STRICT it is taken at its word (`ops/check expiry`).
-        private final class Crowding: Sendable {
-            private let spans = Mutex<[Duration]>([])
-            private let isOver = Mutex(false)
+        private struct Crowding {
+            /// Processes that wanted a processor, at each look.
+            private var runnable: [Double] = []
 
-            /// Measures until `end`.
-            @concurrent
-            func measure() async {
-                while !isOver.withLock({ $0 }) {
-                    let began = ContinuousClock.now
-                    var random = SeededRandom(seed: 1)
-                    var sum: UInt64 = 0
-                    for _ in 0..<20_000 { sum &+= random.next() }
-                    let span = ContinuousClock.now - began
-                    spans.withLock { $0.append(sum == 0 ? .zero : span) }
-                    try? await Task.sleep(for: .milliseconds(10))
-                }
+            mutating func look() throws {
+                let text = try String(contentsOfFile: "/proc/loadavg", encoding: .utf8)
+                let fields = text.split(whereSeparator: { $0 == " " || $0 == "/" })
+                if fields.count > 3, let count = Double(fields[3]) { runnable.append(count) }
             }
-
-            func end() { isOver.withLock { $0 = true } }
 
             var factor: Double {
                 if ProcessInfo.processInfo.environment["HOLDFAST_TEST_STRICT"] != nil { return 1 }
-                let spans = spans.withLock { $0 }
-                guard let alone = spans.min(), alone > .zero else { return 1 }
-                return max(1, spans.reduce(.zero, +) / alone / Double(spans.count))
+                let cores = Double(ProcessInfo.processInfo.activeProcessorCount)
+                let wanted = runnable.reduce(0, +) / Double(max(1, runnable.count))
+                // Two for each processor are ours.
+                return max(1, wanted / (2 * cores))
             }
         }
 
@@ -124,8 +114,7 @@ extension Heavy {
             async let running = load.run("beside")
             try await load.goesOn(by: 200)
 
-            let crowding = Crowding()
-            async let measured: Void = crowding.measure()
+            var crowding = Crowding()
             // All are due at one moment: no caller is quick enough to make it so.
             let due = try deployment.number(
                 """
@@ -138,11 +127,10 @@ extension Heavy {
             var samples: [Sample] = []
             repeat {
                 samples.append(try sample(deployment, positions))
+                try crowding.look()
                 try await Task.sleep(for: .milliseconds(20))
             } while samples.last?.free != Self.holds && samples.last?.atMs ?? 0 < due + 30_000
             load.end()
-            crowding.end()
-            await measured
             let record = try await running
             #expect(record.faults == [])
             let boundMs = Int(Double(Self.lagMsMax) * crowding.factor)
