@@ -9,7 +9,7 @@ package import Promising
 package struct WarmStore: WarmPort {
     private let postgres: PostgresClient
     /// Batches that are looked through for positions in use.
-    private static let batchesMax: Int64 = 1_000
+    private static let batchesMax: Int64 = 300
 
     package init(postgres: PostgresClient) {
         self.postgres = postgres

@@ -75,8 +75,9 @@ package final class Healing<View: ViewPort, Rows: LedgerRowsPort> {
         if try await heal([position]) == 0 { try await view.forget([position]) }
     }
 
-    /// Drops the view of positions that count holds of which there is no trace: their units would stay
-    /// unsellable. Returns how many.
+    /// Drops the view of positions that count holds of which there is no trace; returns how many.
+    ///
+    /// Their units would stay unsellable.
     package func healMiscounted() async throws(Failure) -> Int {
         let contended = view.takeContended()
         if contended.isEmpty { return 0 }

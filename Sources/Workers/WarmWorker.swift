@@ -29,6 +29,9 @@ package final class WarmWorker<View: WarmView, Store: WarmPort> {
     private static var hotMax: Int { 20_000 }
     /// The part of the cache's memory that may be in use when more is loaded: the rest is for requests.
     private static var memoryMax: Double { 0.6 }
+    /// Failures in a row after which it leaves the rest to the requests, and the pause after each.
+    private static var failuresMax: Int { 100 }
+    private static var pauseMs: Int64 { 100 }
     /// How long it waits for the gate of its loop to find the epoch, in milliseconds.
     private static var patienceMs: Int64 { 10_000 }
 
@@ -121,9 +124,20 @@ package final class WarmWorker<View: WarmView, Store: WarmPort> {
             left -= positions.count
         }
         var last: PositionID = 0
+        var failures = 0
         while left > 0 {
-            if try await view.memoryUse() > Self.memoryMax { return "memory" }
-            let page = try await store.positions(after: last, limit: min(Self.pageMax, left))
+            let page: [LoadedPosition]
+            do throws(Failure) {
+                if try await view.memoryUse() > Self.memoryMax { return "memory" }
+                page = try await store.positions(after: last, limit: min(Self.pageMax, left))
+            } catch {
+                // Redis or Postgres is away for a moment, or overrun.
+                failures += 1
+                if failures > Self.failuresMax || Task.isCancelled { throw error }
+                try? await Task.sleep(for: .milliseconds(Self.pauseMs))
+                continue
+            }
+            failures = 0
             guard let end = page.last else { return "all" }
             last = end.position
             guard try await load(page, epoch) else { return "another epoch" }

@@ -267,10 +267,10 @@ private struct Walk {
                 let expected = walk.admits(&call)
                 let answers = try await bench.run(call).map { Verdict($0) }
                 try #require(answers == expected, "call \(number), seed \(seed)")
+                let views = try await bench.views(Array(Walk.positions))
                 for id in Walk.positions {
-                    let view = try await bench.view(id)
                     try #require(
-                        view == walk.model.positions[id]?.view,
+                        views[id] == walk.model.positions[id]?.view,
                         "position \(id) after call \(number), seed \(seed)"
                     )
                     try #require(walk.isExact(id), "call \(number), seed \(seed)")
@@ -347,8 +347,9 @@ private struct Walk {
                 )
             }
             try await bench.run(call)
+            let views = try await bench.views(Array(positions))
             for id in positions {
-                guard let view = try await bench.view(id), let rows = ledgers[id] else { continue }
+                guard let view = views[id], let rows = ledgers[id] else { continue }
                 try #require(
                     view.free == free(rows, view.version, view.ahead),
                     "position \(id), seed \(seed)"

@@ -119,22 +119,24 @@ final class ScriptBench {
     }
 
     /// The view of a position; nil when it is not in it.
-    func view(_ id: Int64) async throws -> View? {
-        let key = GateKeys.position(id, epoch: epoch.number)
-        let reply = try await command("HMGET", [key, "w", "f", "x", "h", "u"])
-        guard case .array(let fields) = reply, fields.count == 5,
-            let version = fields[0].text.flatMap({ Int64($0) }),
-            let free = fields[1].text.flatMap({ Int64($0) }),
-            let held = fields[3].text.flatMap({ Int64($0) })
-        else { return nil }
-        let ahead = (fields[2].text ?? "").split(separator: ",").compactMap { Int64($0) }
-        return View(
-            version: version,
-            free: free,
-            ahead: Set(ahead),
-            held: held,
-            isPartial: fields[4].text != nil,
-        )
+    func view(_ id: Int64) async throws -> View? { try await views([id])[id] }
+
+    /// The views of several positions, asked for in one go.
+    func views(_ ids: [Int64]) async throws -> [Int64: View] {
+        let outcomes = await withCheckedContinuation { continuation in
+            var outcomes: [Result<RedisReply, RedisError>] = []
+            for id in ids {
+                let key = GateKeys.position(id, epoch: epoch.number)
+                let command = RedisCommand("HMGET", key, "w", "f", "x", "h", "u")
+                connection.send(command) { outcome in
+                    outcomes.append(outcome)
+                    if outcomes.count == ids.count { continuation.resume(returning: outcomes) }
+                }
+            }
+        }
+        var views: [Int64: View] = [:]
+        for (id, outcome) in zip(ids, outcomes) { views[id] = View(try outcome.get()) }
+        return views
     }
 }
 
@@ -147,6 +149,25 @@ struct View: Hashable, Sendable {
     var held: Int64 = 0
     /// True while the units withheld from channels are not known.
     var isPartial = false
+}
+
+extension View {
+    /// Reads the fields w, f, x, h and u; nil when the position is not in the view.
+    fileprivate init?(_ reply: RedisReply) {
+        guard case .array(let fields) = reply, fields.count == 5,
+            let version = fields[0].text.flatMap({ Int64($0) }),
+            let free = fields[1].text.flatMap({ Int64($0) }),
+            let held = fields[3].text.flatMap({ Int64($0) })
+        else { return nil }
+        let ahead = (fields[2].text ?? "").split(separator: ",").compactMap { Int64($0) }
+        self.init(
+            version: version,
+            free: free,
+            ahead: Set(ahead),
+            held: held,
+            isPartial: fields[4].text != nil,
+        )
+    }
 }
 
 /// An answer without its figures.

@@ -194,7 +194,7 @@ enum ConfigurationKey: String, CaseIterable {
         ),
         .expiryIntervalMs: number(
             10...60_000,
-            250,
+            100,
             "ms",
             "Pause between two looks for holds that are due.",
         ),

@@ -105,6 +105,14 @@ extension Status {
         return nil
     }
 
+    /// When to come again, in milliseconds; nil when it does not say.
+    var retryAfterMs: Int64? {
+        for detail in details {
+            if case .retryInfo(let milliseconds) = detail { return milliseconds }
+        }
+        return nil
+    }
+
     /// The fields at fault: of the request first, then what ErrorInfo names.
     var fields: [String] {
         var fields: [String] = []
