@@ -1,5 +1,5 @@
 // Loads the view of a new epoch ahead of the requests: first the positions in use, then all others. Only
-// the server that opened the epoch does it. Serving never waits for it: what it has not reached is
+// a server that took part in the opening does it. Serving never waits for it: what it has not reached is
 // loaded by the first request, and what it loads is written only where it is missing.
 
 internal import Base
