@@ -162,7 +162,7 @@ struct CountApprove: AsyncParsableCommand {
 
             EXAMPLES
               holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
-              holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --part --note 'see 12'
+              holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --part --note recounted
             """,
     )
 

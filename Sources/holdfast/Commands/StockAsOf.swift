@@ -22,7 +22,7 @@ struct StockAsOf: AsyncParsableCommand {
 
             EXAMPLES
               holdfast stock as-of 2026-11-25T12:00:00Z
-              holdfast stock as-of 2026-11-25T12:00:00.250Z --json > noon.jsonl
+              holdfast stock as-of 2026-11-25T12:00:00.250Z --json
               holdfast stock as-of 2026-11-25 --digest
             """,
     )
