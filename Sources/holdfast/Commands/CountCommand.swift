@@ -162,7 +162,7 @@ struct CountApprove: AsyncParsableCommand {
 
             EXAMPLES
               holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
-              holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --part --note recounted
+              holdfast count approve 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --part
             """,
     )
 
@@ -203,8 +203,8 @@ struct CountReject: AsyncParsableCommand {
         abstract: "Closes a count without applying what is left of it.",
         discussion: """
             EXAMPLES
-              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --note 'wrong aisle'
-              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --note 'again' --json
+              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --note aisle
+              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --json
             """,
     )
 
