@@ -1,6 +1,6 @@
 // Seals committed batches, away from the commit path: each server does it, one at a time. It takes
 // its share of the database and no more: after each seal it rests many times as long as that took,
-// unless it has fallen far behind.
+// fewer times when it has fallen behind. A sale that lasts minutes is sealed after it.
 
 internal import Base
 package import Logging
@@ -22,10 +22,14 @@ package final class SealWorker<Sealer: SealPort> {
     /// Rows that this server sealed since the start.
     package private(set) var rows: Int64 = 0
 
-    /// A turn takes one part in so many of the time.
-    private let restFactor: Int64 = 19
-    /// Beyond this lag, half of the time.
-    private let lagMsMax: Int64 = 60_000
+    /// How many times as long as a turn took it rests, by how far it is behind.
+    private var restFactor: Int64 {
+        switch lagMs {
+        case ..<60_000: 19
+        case ..<900_000: 9
+        default: 3
+        }
+    }
 
     /// `intervalMs` is the pause between turns that sealed everything.
     package init(
@@ -78,7 +82,7 @@ package final class SealWorker<Sealer: SealPort> {
             let took = Deadline.now.milliseconds(from: begin)
             if turn.rows == 0 { return intervalMs }
             if !turn.hasMore { return max(intervalMs, took * restFactor) }
-            return max(1, lagMs > lagMsMax ? took : took * restFactor)
+            return max(1, took * restFactor)
         } catch {
             if !isLogged {
                 logger.warning("cannot seal the ledger", metadata: ["error": "\(error)"])

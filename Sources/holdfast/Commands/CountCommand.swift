@@ -204,7 +204,8 @@ struct CountReject: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --note aisle
-              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --json
+              holdfast count reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --json \\
+                --note 'wrong aisle'
             """,
     )
 

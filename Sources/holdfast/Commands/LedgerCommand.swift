@@ -17,7 +17,7 @@ struct LedgerCommand: ParsableCommand {
             EXAMPLES
               holdfast ledger head
               holdfast ledger verify
-              holdfast ledger verify --expect "$(cat /media/safe/digest)" --json
+              holdfast ledger verify --json
             """,
         subcommands: [LedgerVerify.self, LedgerHeadCommand.self],
     )
@@ -34,7 +34,7 @@ struct LedgerHeadCommand: AsyncParsableCommand {
 
             EXAMPLES
               holdfast ledger head
-              holdfast ledger head --json | jq -r .digest
+              holdfast ledger head --json
             """,
     )
 

@@ -24,7 +24,8 @@ struct LedgerVerify: AsyncParsableCommand {
 
             EXAMPLES
               holdfast ledger verify
-              holdfast ledger verify --expect 8b1c...e0 --json
+              holdfast ledger verify --json \\
+              --expect 8b1c9f0e5a7d42c3b6e8019a4f5d7c2e8b1c9f0e5a7d42c3b6e8019a4f5d7ce0
             """,
     )
 
