@@ -71,12 +71,13 @@ package actor EpochKeeper<Authority: EpochAuthority> {
             }
             let began = Deadline.now
             await steps.seek(known)
-            let opened = try await authority.reopen(
+            let reopening = try await authority.reopen(
                 closed: known.epoch,
                 by: server,
                 steps: steps,
             )
-            if opened.epoch > known.epoch {
+            let opened = reopening.record
+            if reopening.isOwn {
                 reopenings += 1
                 openingMs.last = Deadline.now.milliseconds(from: began)
                 openingMs.all += openingMs.last

@@ -309,7 +309,8 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
                 epochMoved(to: newer.settlement.epoch)
                 continue
             }
-            send(nextFlight(epoch))
+            let flight = nextFlight(epoch)
+            if flight.call.size > 0 { launch(flight) }
         }
     }
 
@@ -354,10 +355,6 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
         return flight
     }
 
-    private func send(_ flight: Flight) {
-        if flight.call.size > 0 { launch(flight) }
-    }
-
     private func launch(_ flight: Flight) {
         counters.calls += 1
         flights.append(flight)
@@ -392,19 +389,24 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
             }
             putBack(flight, admissionsToo: false)
             scheduleRetry()
-        case .failure:
-            // Unknown whether it ran; every message is harmless when it comes twice.
-            failed()
-            putBack(flight)
-            scheduleRetry()
+        case .failure: lost(flight)
         }
+    }
+
+    /// Unknown whether it ran; every message is harmless when it comes twice.
+    private func lost(_ flight: Flight) {
+        failed()
+        putBack(flight)
+        scheduleRetry()
     }
 
     private func answer(_ flight: Flight, _ bytes: [UInt8]) {
         guard let reply = ScriptReply(bytes, epoch: flight.epoch.number),
             reply.answers.count == flight.admissions.count
         else {
-            invariantBroken("the gate's script answered \(bytes.count) bytes of nonsense")
+            redis.reconnect(because: "\(bytes.count) bytes of nonsense")
+            lost(flight)
+            return
         }
         gaps.formUnion(reply.gaps)
         failedOpenings = 0

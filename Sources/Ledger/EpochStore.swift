@@ -33,8 +33,8 @@ package struct EpochStore: EpochAuthority {
         closed: Int64,
         by server: String,
         steps: some EpochSteps,
-    ) async throws(Failure) -> EpochRecord {
-        let outcome: Result<EpochRecord, Failure>
+    ) async throws(Failure) -> Reopening {
+        let outcome: Result<Reopening, Failure>
         do {
             outcome = try await postgres.withSession { session in
                 await self.reopen(session, closed: closed, by: server, steps: steps)
@@ -53,7 +53,7 @@ package struct EpochStore: EpochAuthority {
         closed: Int64,
         by server: String,
         steps: some EpochSteps,
-    ) async -> Result<EpochRecord, Failure> {
+    ) async -> Result<Reopening, Failure> {
         let patience = Task {
             try? await Task.sleep(for: .milliseconds(patienceMs))
             if Task.isCancelled { return }
@@ -65,7 +65,9 @@ package struct EpochStore: EpochAuthority {
             patience.cancel()
             let rows = try await session.execute(SQL.currentEpoch, [.int2(shard)])
             let known = EpochRecord(epoch: rows[0].int8(0), replid: rows[0].text(1))
-            if known.epoch != closed { return .success(known) }
+            if known.epoch != closed {
+                return .success(Reopening(record: known, isOwn: false))
+            }
             return try await bump(session, known, by: server, steps: steps)
         } catch {
             return .failure(error.failure)
@@ -77,10 +79,12 @@ package struct EpochStore: EpochAuthority {
         _ known: EpochRecord,
         by server: String,
         steps: some EpochSteps,
-    ) async throws(PostgresError) -> Result<EpochRecord, Failure> {
+    ) async throws(PostgresError) -> Result<Reopening, Failure> {
         var record = known
         do throws(Failure) {
-            if try await steps.probe(record) { return .success(record) }
+            if try await steps.probe(record) {
+                return .success(Reopening(record: record, isOwn: false))
+            }
         } catch {
             return .failure(error)
         }
@@ -99,7 +103,9 @@ package struct EpochStore: EpochAuthority {
                 return .failure(.unavailable(what: "epoch", retryAfterMs: 50))
             }
             record = EpochRecord(epoch: row.int8(0), replid: replid)
-            if await steps.open(record) { return .success(record) }
+            if await steps.open(record) {
+                return .success(Reopening(record: record, isOwn: true))
+            }
             logger.warning(
                 "a doubtful reply while opening the gate",
                 metadata: ["epoch": "\(record.epoch)"],

@@ -28,6 +28,18 @@ package protocol EpochSteps: Sendable {
     func open(_ record: EpochRecord) async -> Bool
 }
 
+/// What became of a wish to open the next epoch.
+package struct Reopening: Hashable, Sendable {
+    package var record: EpochRecord
+    /// Whether this process opened it, not another one before it.
+    package var isOwn: Bool
+
+    package init(record: EpochRecord, isOwn: Bool) {
+        self.record = record
+        self.isOwn = isOwn
+    }
+}
+
 /// The authority over epochs.
 package protocol EpochAuthority: Sendable {
     /// The epoch that is open as far as Postgres knows.
@@ -38,5 +50,5 @@ package protocol EpochAuthority: Sendable {
         closed: Int64,
         by server: String,
         steps: some EpochSteps,
-    ) async throws(Failure) -> EpochRecord
+    ) async throws(Failure) -> Reopening
 }

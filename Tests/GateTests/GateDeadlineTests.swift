@@ -24,7 +24,7 @@ private struct StandingEpoch: EpochAuthority {
         closed: Int64,
         by server: String,
         steps: some EpochSteps,
-    ) async throws(Failure) -> EpochRecord { record }
+    ) async throws(Failure) -> Reopening { Reopening(record: record, isOwn: false) }
 }
 
 /// What callers heard, in order.
@@ -152,6 +152,53 @@ private final class Answered: Sendable {
             try await Deadline.$current.withValue(.now.advanced(milliseconds: 30)) {
                 try await gate.load(rows, epoch: 1)
             }
+        }
+    }
+
+    /// Answers whatever it is asked with the same three bytes.
+    private final class Babbler: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(string: "$3\r\nabc\r\n")),
+                promise: nil
+            )
+        }
+    }
+
+    @Test func `a reply that is nonsense ends the connection and not the process`() async throws {
+        try await ScriptBench.with { bench in
+            let loop = bench.loop
+            let babbler = try await ServerBootstrap(group: loop.eventLoop)
+                .childChannelInitializer { $0.pipeline.addHandler(Babbler()) }
+                .bind(host: "127.0.0.1", port: 0).get()
+            let port = try #require(babbler.localAddress?.port)
+            let connection = RedisConnection(
+                address: .tcp(host: "127.0.0.1", port: port),
+                loop: loop,
+            )
+            try await connection.connect()
+            let gate = LoopGate(
+                loop: loop,
+                redis: connection,
+                keeper: EpochKeeper(
+                    authority: StandingEpoch(record: bench.epoch.record),
+                    redis: NIOLoopBound(bench.connection, eventLoop: loop.eventLoop),
+                    loop: loop,
+                    server: "test",
+                    logger: Self.logger,
+                ),
+                limits: GateLimits(),
+                logger: Self.logger,
+            )
+            let soon = Deadline.now.advanced(milliseconds: 300)
+            #expect(await failure(gate, admission(1, soon)) != nil)
+            #expect(gate.counters.failures > 0)
+            #expect(gate.counters.admitted == 0)
+            await connection.close()
+            try await babbler.close().get()
         }
     }
 }
