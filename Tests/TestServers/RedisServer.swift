@@ -100,7 +100,10 @@ package final class RedisServer: Sendable {
     package func resume() { send(SIGCONT) }
 
     /// Writes what it has to a file, from which `start` can bring it back later: a stale Redis.
-    package func snapshot() throws { try ask("SAVE") }
+    package func snapshot() throws {
+        // While a replica is sent its copy, Redis refuses.
+        try wait(seconds: 20, for: "the snapshot of redis") { (try? ask("SAVE")) != nil }
+    }
 
     /// Follows another server, which must have a port; nil makes it a primary with what it has.
     package func follow(_ primary: RedisServer?) throws {
