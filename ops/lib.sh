@@ -155,7 +155,7 @@ require_swift() {
 
 # Flags of release builds, in RELEASE_FLAGS: the runtime of Swift in the program instead of beside it,
 # where the toolchain brings it. Calls into the runtime are most of what an answer costs, and through the
-# dynamic linker they take a tenth to a quarter more of the server's time (loadtest/README.md).
+# dynamic linker they take more of the server's time (figures: loadtest/README.md).
 release_flags() {
     local resources
     RELEASE_FLAGS=()
