@@ -165,8 +165,10 @@ package struct Validator {
 
 /// True when a character of C0, DEL or C1 stands in `text`.
 private func hasControlCharacter(_ text: String) -> Bool {
+    let bytes = text.utf8.span
     var previous: UInt8 = 0
-    for byte in text.utf8 {
+    for index in bytes.indices {
+        let byte = bytes[index]
         if byte < 0x20 || byte == 0x7f { return true }
         if previous == 0xc2, (0x80...0x9f).contains(byte) { return true }
         previous = byte

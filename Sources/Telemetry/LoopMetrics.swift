@@ -6,7 +6,7 @@ internal import Base
 /// What one event loop has done.
 package final class LoopMetrics: Sendable {
     /// What one loop has seen of one method.
-    private final class MethodCounts: Sendable {
+    package final class MethodCounts: Sendable {
         let codes: [Cell] = statusCodeNames.map { _ in Cell() }
         let durations = DurationHistogram()
     }
@@ -49,12 +49,19 @@ package final class LoopMetrics: Sendable {
     ///
     /// - Parameter code: the number of the gRPC code, 0 to 16.
     package func callEnded(_ method: String, code: Int, microseconds: Int64) {
+        callEnded(counts(of: method), code: code, microseconds: microseconds)
+    }
+
+    /// The same for whoever has looked up the counts of the method before.
+    package func callEnded(_ counts: MethodCounts, code: Int, microseconds: Int64) {
         invariant(statusCodeNames.indices.contains(code), "no gRPC code has the number \(code)")
         callsInFlight.add(-1)
-        let counts = methods[method] ?? unknown
         counts.codes[code].add(1)
         counts.durations.observe(microseconds)
     }
+
+    /// Where calls of a method are counted.
+    package func counts(of method: String) -> MethodCounts { methods[method] ?? unknown }
 
     /// Counts that somebody ran into a limit.
     ///

@@ -256,9 +256,9 @@ struct Flood: Sendable, CustomTestStringConvertible {
         #expect(log.goAway?.code == Code.calm)
         if let debug = flood.debug { #expect(log.goAway?.debug == debug) }
         #expect(witness.all.contains("limit \(flood.limit.rawValue)"))
-        // Half as much again for what is on its way when the verdict falls.
+        // As much again for what is on its way when the verdict falls, on a machine that does other things.
         #expect(sent >= min(flood.burst / 2, 100))
-        #expect(sent <= (flood.burst + flood.perSecond * seconds) * 3 / 2 + 16)
+        #expect(sent <= (flood.burst + flood.perSecond * seconds) * 2 + 16)
         #expect(counts.failed == 0)
         #expect(counts.answered > 0)
         let growth = try Self.residentBytes() - before

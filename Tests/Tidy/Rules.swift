@@ -49,6 +49,7 @@ extension Rule {
         "Sources/Loop", "Sources/RPC", "Sources/Redis", "Sources/Postgres",
         "Sources/Base/Clock.swift", "Tests/TestServers",
         // Peers and probes that speak to C themselves.
+        "Sources/holdfast/Admin/StartPages.swift",
         "Tests/RPCTests/RawPeer.swift", "Tests/RPCTests/TimersTests.swift",
         "Tests/RPCTests/FramePeer.swift",
         "Tests/RedisTests/ReplyParserTests.swift",

@@ -15,6 +15,8 @@ package final class LoopAccess {
     /// Who is known; nil: the server is open to everybody.
     package var book: AccessBook?
     private let clock: any Clock
+    /// The rule asked for last: calls come in rows, and comparing a string with itself costs nothing.
+    private var recent: (path: String, rule: AccessTable.Rule)?
 
     package init(book: AccessBook?, clock: any Clock = SystemClock()) {
         self.book = book
@@ -32,7 +34,7 @@ package final class LoopAccess {
     /// Nil: an open server and nobody who could be known; what the call says of itself is all there
     /// is.
     package func judge(_ head: CallHead) throws(Status) -> Caller? {
-        guard let rule = AccessTable.rules[head.path] else { throw .forbidden }
+        guard let rule = rule(at: head.path) else { throw .forbidden }
         guard let book else { return head.identity.flatMap(Caller.init(certificate:)) }
         if rule == .anybody { return Caller(name: AccessCaller.nobody) }
         guard let caller = caller(of: head, in: book) else { throw .unknownCaller }
@@ -42,6 +44,13 @@ package final class LoopAccess {
             roles: caller.roles.rawValue,
             scope: rule.isLimited(caller.roles) ? caller.channel : "",
         )
+    }
+
+    private func rule(at path: String) -> AccessTable.Rule? {
+        if let recent, recent.path == path { return recent.rule }
+        guard let rule = AccessTable.rules[path] else { return nil }
+        recent = (path, rule)
+        return rule
     }
 
     /// A token, when one is sent, is what counts: a proxy may well have a certificate of its own.

@@ -6,6 +6,10 @@
 internal import Base
 internal import CNghttp2
 
+#if canImport(Glibc)
+private import Glibc
+#endif
+
 /// Header blocks that are the same for every call.
 enum FixedHeaders {
     /// The head of every reply without metadata.
@@ -86,8 +90,6 @@ typealias LentBytes = UnsafeBufferPointer<UInt8>
 /// Whether lent bytes say exactly `text`.
 func equals(_ bytes: LentBytes, _ text: StaticString) -> Bool {
     guard bytes.count == text.utf8CodeUnitCount else { return false }
-    for index in 0..<bytes.count {
-        if unsafe bytes[index] != text.utf8Start[index] { return false }
-    }
-    return true
+    guard let start = bytes.baseAddress else { return true }
+    return unsafe memcmp(start, text.utf8Start, bytes.count) == 0
 }

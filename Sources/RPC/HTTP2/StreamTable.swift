@@ -24,6 +24,9 @@ struct StreamTable {
     }
 
     private var slots = [Slot](repeating: Slot(), count: 32)
+    /// Streams that stand elsewhere than at home: hardly ever any, and with none a slot is freed without
+    /// a look at those behind it, which with numbers in order would be all the others.
+    private var displacedCount = 0
     private(set) var count = 0
 
     /// The state of a stream; nil takes its entry away.
@@ -44,6 +47,7 @@ struct StreamTable {
             }
             slots[index] = Slot(stream: stream, state: newValue)
             if isKnown { return }
+            if index != home(of: stream) { displacedCount += 1 }
             count += 1
             if count * 2 > slots.count { grow() }
         }
@@ -64,24 +68,36 @@ struct StreamTable {
 
     /// Frees a slot and moves up those behind it that would not be found any more.
     private mutating func vacate(_ index: Int) {
+        count -= 1
+        if displacedCount == 0 {
+            slots[index] = Slot()
+            return
+        }
         let mask = slots.count - 1
+        if index != home(of: slots[index].stream) { displacedCount -= 1 }
         var hole = index
         var next = (hole + 1) & mask
         while slots[next].stream != 0 {
             let wanted = home(of: slots[next].stream)
             if (next - wanted) & mask >= (next - hole) & mask {
+                // It was displaced, or it would not have to move; it may come home.
+                if hole == wanted { displacedCount -= 1 }
                 slots[hole] = slots[next]
                 hole = next
             }
             next = (next + 1) & mask
         }
         slots[hole] = Slot()
-        count -= 1
     }
 
     private mutating func grow() {
         let old = slots
         slots = [Slot](repeating: Slot(), count: old.count * 2)
-        for slot in old where slot.stream != 0 { slots[place(of: slot.stream)] = slot }
+        displacedCount = 0
+        for slot in old where slot.stream != 0 {
+            let index = place(of: slot.stream)
+            if index != home(of: slot.stream) { displacedCount += 1 }
+            slots[index] = slot
+        }
     }
 }

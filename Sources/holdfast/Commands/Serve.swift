@@ -78,6 +78,7 @@ struct Serve: AsyncParsableCommand {
             await server.shutdown()
             throw StartFailure.explained(error)
         }
+        StartPages.giveBack()
         await Self.untilSignal(signals, logger) { await server.reload() }
         await server.shutdown()
         await admin.stop()
