@@ -90,6 +90,7 @@ let package = Package(
         module("Base", []),
         module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
+        module("Routing", ["Base", "Domain"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
             name: "Messages",
@@ -125,6 +126,7 @@ let package = Package(
         module("Workers", ["Base", "Domain", "Loop", "Promising", logging] + nio),
 
         tests("DomainTests", ["Base", "Domain"]),
+        tests("RoutingTests", ["Base", "Domain", "Routing"]),
         tests("PromisingTests", ["Base", "Domain", "Promising"]),
         tests(
             "LedgerTests",
