@@ -354,9 +354,7 @@ struct BoardMaker {
         for line in given.indices {
             board.units.append(given[line])
             let before = view.units[line * nodes + candidate.node] - board.goals.scarceBelow
-            board.calm.append(
-                board.goals.scarcity == 0 ? given[line] : max(0, min(before, given[line]))
-            )
+            board.calm.append(max(0, min(before, given[line])))
         }
         var candidate = candidate
         candidate.offers = offers
