@@ -3,29 +3,38 @@
 internal import Domain
 
 enum Offers {
-    /// The offers of a candidate that a best plan may use, in the order of ties.
-    static func useful(_ board: Board, _ candidate: Int) -> [Int] {
-        let range = board.candidates[candidate].offers
-        if range.count == 1 { return [range.lowerBound] }
-        return
-            range.filter { offer in
-                !range.contains { $0 != offer && isBetter(board, candidate, $0, offer) }
-            }
-            .sorted { compare(board.offers[$0], board.offers[$1]) < 0 }
+    /// Adds the offers of a candidate that a best plan may use of those that arrive by a day, in the
+    /// order of ties.
+    static func appendUseful(
+        _ board: Board,
+        _ candidate: Int,
+        days: Int64,
+        to offers: inout [Int],
+    ) {
+        let first = offers.count
+        for offer in board.candidates[candidate].offers where board.offers[offer].days <= days {
+            offers.append(offer)
+        }
+        guard offers.count - first > 1 else { return }
+        let all = offers[first...]
+        let useful = all.filter { offer in
+            !all.contains { $0 != offer && isBetter(board, candidate, $0, offer) }
+        }
+        offers.removeSubrange(first...)
+        offers += useful.sorted { compare(board.offers[$0], board.offers[$1]) < 0 }
     }
 
-    /// Whether in every plan with `right` it could be replaced by `left`, and the plan would be better,
-    /// or as good and before it.
+    /// Whether in every plan with `right` that arrives no earlier than `left` it could be replaced by
+    /// `left`, and the plan would be better, or as good and before it.
     private static func isBetter(
         _ board: Board,
         _ candidate: Int,
         _ left: Int,
         _ right: Int,
     ) -> Bool {
-        let (one, two) = (board.offers[left], board.offers[right])
-        guard one.fixed <= two.fixed, one.days <= two.days, one.room >= two.room else {
-            return false
-        }
+        let one = board.offers[left]
+        let two = board.offers[right]
+        guard one.fixed <= two.fixed, one.room >= two.room else { return false }
         let lines = board.lineCount
         for line in 0..<lines {
             let given = board.units(candidate: candidate, offer: right, line: line)
@@ -45,13 +54,15 @@ enum Offers {
         return left.slotOrder == right.slotOrder ? 0 : left.slotOrder < right.slotOrder ? -1 : 1
     }
 
-    /// Below zero when a plan with the choices of `left` comes first among equals; one that the other
-    /// begins with counts as equal.
-    static func compare(_ board: Board, _ left: [Choice], _ right: [Choice]) -> Int {
-        for (one, two) in zip(left, right) where one != two {
+    /// Below zero when a plan with the choices of `left`, and then of candidates from `next` on, comes
+    /// first among equals; 0 when it may go on as the other does, or is the same.
+    static func compare(_ board: Board, _ left: [Choice], next: Int, _ right: [Choice]) -> Int {
+        for place in 0..<min(left.count, right.count) where left[place] != right[place] {
+            let (one, two) = (left[place], right[place])
             if one.candidate != two.candidate { return one.candidate < two.candidate ? -1 : 1 }
             return compare(board.offers[one.offer], board.offers[two.offer])
         }
+        if left.count < right.count, next > right[left.count].candidate { return 1 }
         return 0
     }
 
@@ -65,22 +76,5 @@ enum Offers {
             }
         }
         return false
-    }
-
-    /// The earliest day, from today, by which every line could be there.
-    static func earliestCompletion(_ board: Board) -> Int64 {
-        var earliest = [Int64](repeating: .max, count: board.lineCount)
-        for (place, candidate) in board.candidates.enumerated() {
-            for offer in candidate.offers {
-                let days = board.offers[offer].days
-                for line in earliest.indices where days < earliest[line] {
-                    if board.units(candidate: place, offer: offer, line: line) > 0 {
-                        earliest[line] = days
-                    }
-                }
-            }
-        }
-        let last = earliest.max() ?? 0
-        return last == .max ? 0 : last
     }
 }

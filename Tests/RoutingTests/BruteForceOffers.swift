@@ -163,7 +163,8 @@ extension BruteForce {
                     $0.country == destination.country
                         && letters(destination.postalCode).hasPrefix(letters($0.postalPrefix))
                 }
-                .max { $0.postalPrefix.count < $1.postalPrefix.count }?.point
+                .max { $0.postalPrefix.count < $1.postalPrefix.count }?
+                .point
         }
         guard let point else { return 0 }
         let (a, b) = (radians(place.latitudeE6), radians(point.latitudeE6))

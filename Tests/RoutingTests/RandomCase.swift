@@ -179,7 +179,8 @@ extension Case {
             window: Int16(number % 2),
             opensAt: opens,
             closesAt: opens.advanced(milliseconds: Int64(dice.roll(2...6)) * 3_600_000),
-            orders: dice.once(in: 2) ? nil : Capacity(position: 1, capacity: Int64(dice.roll(1...9))),
+            orders: dice.once(in: 2)
+                ? nil : Capacity(position: 1, capacity: Int64(dice.roll(1...9))),
             units: dice.once(in: 2) ? nil : Capacity(position: 2, capacity: 100),
         )
     }
@@ -270,7 +271,8 @@ extension Case {
             now: Instant(seconds: Int64(monday) * 86_400 + hour),
             units: (0..<lines * nodes.count)
                 .map { _ in
-                    dice.once(in: shape.emptyOnceIn) ? Int64(dice.roll(-1...0))
+                    dice.once(in: shape.emptyOnceIn)
+                        ? Int64(dice.roll(-1...0))
                         : Int64(dice.roll(1...most + 2))
                 },
             slots: nodes.map { node in
