@@ -3,24 +3,36 @@
 internal import Domain
 
 struct Branching {
-    private let board: Board
-    private let level: Level
-    private let budget: Int
-    private let forced: Int?
-    private let avoided: [[Int]]
-    private(set) var allotment: Allotment
-    private(set) var best: Found?
-    private(set) var openBound: Rank?
+    let board: Board
+    let level: Level
+    let budget: Int
+    let forced: Int?
+    let avoided: [[Int]]
+    var allotment: Allotment
+    var best: Found?
+    var openBound: Rank?
+    /// Steps taken outside the allotment.
+    var ownSteps: Int
+    /// Where a first search, with the prices as they are, gives up.
+    var stepsMax: Int
+    var isCut = false
 
     /// Candidates that may be in a better plan, in the network's order.
-    private var live: [Int] = []
+    var live: [Int] = []
+    /// By place in the level's offers: what a shipment costs at least beyond the prices of its units.
+    var surplus: [Rank]
     /// By place in `live`, one more than there are: what it and all after it can take off the bound.
-    private var reliefs: [Rank] = []
+    var reliefs: [Rank] = []
     /// By place in `live`, one more than there are, then by line: units that it and all after it have.
-    private var cover: [Int64] = []
-    private var choices: [Choice] = []
+    var cover: [Int64] = []
+    var choices: [Choice] = []
     /// By line: units that are wanted beyond what the choices have.
-    private var needs: [Int64]
+    var needs: [Int64]
+
+    /// Most searches end within so many steps; for the others better prices pay.
+    private static let firstSteps = 20_000
+
+    var steps: Int { ownSteps + allotment.steps }
 
     init(_ level: Level, _ search: Search) {
         board = search.board
@@ -32,6 +44,9 @@ struct Branching {
         best = search.best
         openBound = search.openBound
         needs = search.board.quantities
+        ownSteps = search.ownSteps
+        stepsMax = min(budget, ownSteps + allotment.steps + Self.firstSteps)
+        surplus = level.surplus
     }
 
     mutating func run() {
@@ -41,22 +56,40 @@ struct Branching {
         choices = []
         needs = board.quantities
         let known = best?.rank ?? .max
-        for candidate in board.candidates.indices {
-            guard let least = level.least[candidate] else { continue }
-            if bound + level.arrival + max(0, least) <= known { live.append(candidate) }
+        let all = board.candidates.indices.filter { level.least[$0] != nil }
+        let kept = all.filter { bound + level.arrival + max(0, level.least[$0] ?? 0) <= known }
+        layOut(kept)
+        explore(from: 0, bound: level.total + reliefs[0])
+        guard isCut else { return }
+        isCut = false
+        if stepsMax == budget { return noteOpen(bound) }
+        stepsMax = budget
+        refine(all)
+    }
+
+    /// The least surplus of a candidate.
+    func least(_ candidate: Int) -> Rank {
+        var least: Rank = .max
+        for place in level.starts[candidate]..<level.starts[candidate + 1] {
+            least = min(least, surplus[place])
         }
+        return least
+    }
+
+    /// Makes the sums over what is yet to be decided.
+    mutating func layOut(_ candidates: [Int]) {
+        live = candidates
         let lines = board.lineCount
         reliefs = Array(repeating: 0, count: live.count + 1)
         cover = Array(repeating: 0, count: (live.count + 1) * lines)
         for place in live.indices.reversed() {
             let candidate = live[place]
-            reliefs[place] = reliefs[place + 1] + min(0, level.least[candidate] ?? 0)
+            reliefs[place] = reliefs[place + 1] + min(0, least(candidate))
             for line in 0..<lines {
                 cover[place * lines + line] =
                     cover[(place + 1) * lines + line] + board.units[candidate * lines + line]
             }
         }
-        explore(from: 0, bound: level.total + reliefs[0])
     }
 
     // MARK: A plan to begin with
@@ -99,7 +132,7 @@ struct Branching {
         if choices.count > 1 { evaluate(level.total) }
     }
 
-    private func isAvoided(_ candidates: [Int]) -> Bool {
+    func isAvoided(_ candidates: [Int]) -> Bool {
         avoided.contains { set in set.allSatisfy { candidates.contains($0) } }
     }
 
@@ -108,14 +141,14 @@ struct Branching {
     /// Looks at all sets that go on from the choices with live candidates from a place on.
     ///
     /// - Parameter bound: What such a set adds at least, the arrival aside.
-    private mutating func explore(from start: Int, bound: Rank) {
+    mutating func explore(from start: Int, bound: Rank) {
         let lines = board.lineCount
         var rest = bound
         for place in start..<live.count {
             guard mayImprove(rest, next: live[place]) else { return }
             for line in 0..<lines where needs[line] > cover[place * lines + line] { return }
-            guard allotment.steps < budget else {
-                openBound = min(openBound ?? .max, rest + level.arrival)
+            guard steps < stepsMax else {
+                isCut = true
                 return
             }
             rest -= reliefs[place] - reliefs[place + 1]
@@ -127,7 +160,7 @@ struct Branching {
     private mutating func include(_ place: Int, bound: Rank) {
         let candidate = live[place]
         for number in level.starts[candidate]..<level.starts[candidate + 1] {
-            let least = bound + level.surplus[number]
+            let least = bound + surplus[number]
             let offer = level.offers[number]
             choices.append(Choice(candidate: candidate, offer: offer))
             if mayImprove(least, next: candidate + 1),
@@ -150,17 +183,21 @@ struct Branching {
 
     /// Whether a plan that begins with the choices, goes on with candidates from `next` on and adds `least`
     /// at least could be better than the best one known.
-    private func mayImprove(_ least: Rank, next: Int) -> Bool {
+    func mayImprove(_ least: Rank, next: Int) -> Bool {
         guard let best else { return true }
         let rank = least + level.arrival
         if rank != best.rank { return rank < best.rank }
         return Offers.compare(board, choices, next: next, best.choices) <= 0
     }
 
+    mutating func noteOpen(_ least: Rank) {
+        openBound = min(openBound ?? .max, least + level.arrival)
+    }
+
     // MARK: Plans
 
     /// Divides the lines among the choices and keeps what is better than all before.
-    private mutating func evaluate(_ least: Rank) {
+    mutating func evaluate(_ least: Rank) {
         let place = choices.firstIndex { $0.candidate == forced }
         if forced != nil, place == nil { return }
         divide(least, pin: nil)
@@ -172,7 +209,7 @@ struct Branching {
 
     private mutating func divide(_ least: Rank, pin: Pin?) {
         let units = allotment.divide(board, choices, pin: pin)
-        if allotment.isCut { openBound = min(openBound ?? .max, least + level.arrival) }
+        if allotment.isCut { noteOpen(least) }
         if let units { keep(units) }
     }
 

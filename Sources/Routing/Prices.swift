@@ -64,6 +64,19 @@ struct Prices {
         }
     }
 
+    /// Prices that were found otherwise; only for what they bound.
+    init(_ board: Board, prices: [Double]) {
+        lines = board.lineCount
+        quantities = board.quantities
+        self.prices = prices.map { Rank($0) }
+        slacks = []
+        costs = []
+        units = []
+    }
+
+    /// By line.
+    var asDoubles: [Double] { prices.map { Double($0) } }
+
     var total: Rank {
         zip(prices, quantities).reduce(0) { $0 + $1.0 * Rank($1.1) }
     }

@@ -31,7 +31,7 @@ struct Search {
     let budget: Int
     var allotment = Allotment()
     /// Steps taken outside the allotment.
-    private var ownSteps: Int
+    private(set) var ownSteps: Int
     /// By day of the last arrival; made when they are first needed.
     private var levels: [Level]?
 
@@ -51,7 +51,7 @@ struct Search {
     /// Steps taken so far.
     var steps: Int { ownSteps + allotment.steps }
 
-    var isSpent: Bool { allotment.steps >= budget }
+    var isSpent: Bool { steps >= budget }
 
     /// The best plan in which `node`, a place on the board, serves something, and which leaves out at
     /// least one candidate of each set in `avoided`.
@@ -177,6 +177,7 @@ struct Search {
             var branching = Branching(levels[place], self)
             branching.run()
             allotment = branching.allotment
+            ownSteps = branching.ownSteps
             best = branching.best
             openBound = branching.openBound
         }
