@@ -29,9 +29,6 @@ struct Branching {
     /// By line: units that are wanted beyond what the choices have.
     var needs: [Int64]
 
-    /// Most searches end within so many steps; for the others better prices pay.
-    private static let firstSteps = 20_000
-
     var steps: Int { ownSteps + allotment.steps }
 
     init(_ level: Level, _ search: Search) {
@@ -45,7 +42,7 @@ struct Branching {
         openBound = search.openBound
         needs = search.board.quantities
         ownSteps = search.ownSteps
-        stepsMax = min(budget, ownSteps + allotment.steps + Self.firstSteps)
+        stepsMax = min(budget, ownSteps + allotment.steps + search.easySteps)
         surplus = level.surplus
     }
 
@@ -74,6 +71,15 @@ struct Branching {
             least = min(least, surplus[place])
         }
         return least
+    }
+
+    /// The offer of a candidate that the prices speak for most.
+    func bestOffer(_ candidate: Int) -> Int {
+        var best = level.starts[candidate]
+        for place in level.starts[candidate]..<level.starts[candidate + 1] {
+            if surplus[place] < surplus[best] { best = place }
+        }
+        return level.offers[best]
     }
 
     /// Makes the sums over what is yet to be decided.
@@ -127,7 +133,7 @@ struct Branching {
         guard chosen.count <= board.shipmentsMax, !isAvoided(chosen) else { return }
         choices = chosen.sorted()
             .map { candidate in
-                Choice(candidate: candidate, offer: level.offers[level.starts[candidate]])
+                Choice(candidate: candidate, offer: bestOffer(candidate))
             }
         if choices.count > 1 { evaluate(level.total) }
     }

@@ -42,6 +42,9 @@ extension Branching {
         ownSteps += pricer.steps - before
         let (bound, rest) = measure(prices, places, candidates)
         guard mayImprove(bound, next: candidates.first ?? .max) else { return }
+        complete(candidates)
+        if choices.isEmpty { improveSeed(candidates) }
+        guard mayImprove(bound, next: candidates.first ?? .max) else { return }
         guard steps < budget else { return noteOpen(bound) }
         let kept = candidates.filter { mayImprove(bound + max(0, least($0)), next: candidates[0]) }
         guard isCovered(kept) else { return }
@@ -139,16 +142,55 @@ extension Branching {
         return (rest + reliefs.reduce(0, +), rest)
     }
 
-    // MARK: A better plan to begin with
+    // MARK: Better plans to begin with
+
+    /// Tries what the prices speak for: the choices, each node whose units pay for its shipment, and what
+    /// else it takes to serve the cart.
+    private mutating func complete(_ candidates: [Int]) {
+        let known = choices
+        defer { choices = known }
+        var wanted = needs
+        let order = candidates.map { (least($0), $0) }.sorted { $0 < $1 }
+        for (surplus, candidate) in order where choices.count < board.shipmentsMax {
+            let offer = bestOffer(candidate)
+            var isNeeded = surplus < 0
+            for line in wanted.indices where wanted[line] > 0 {
+                let given = board.units(candidate: candidate, offer: offer, line: line)
+                if given > 0 { isNeeded = true }
+            }
+            guard isNeeded else { continue }
+            choices.append(Choice(candidate: candidate, offer: offer))
+            for line in wanted.indices {
+                wanted[line] -= board.units(candidate: candidate, offer: offer, line: line)
+            }
+        }
+        guard choices.count > known.count, choices.count > 1 else { return }
+        guard wanted.allSatisfy({ $0 <= 0 }), !isAvoided(choices.map(\.candidate)) else { return }
+        choices.sort { $0.candidate < $1.candidate }
+        dropUnused()
+        if choices.count > 1 { evaluate(level.bound ?? 0) }
+    }
+
+    /// Leaves out choices that nothing is taken from.
+    private mutating func dropUnused() {
+        guard allotment.divide(board, choices) != nil else { return }
+        let lines = board.lineCount
+        let used = choices.indices.filter { place in
+            allotment.taken[place * lines..<(place + 1) * lines].contains { $0 > 0 }
+        }
+        choices = used.map { choices[$0] }
+    }
 
     /// Exchanges, adds and leaves out nodes of the best plan as long as that makes it better; without any
     /// plan begins with all nodes.
     private mutating func improveSeed(_ candidates: [Int]) {
+        defer { choices = [] }
         if best == nil { startWithAll(candidates) }
         var isBetter = true
         while isBetter, let current = best, steps < budget {
             isBetter = false
-            let chosen = current.choices.map(\.candidate)
+            // The best plan may be of another level, with nodes that have nothing to offer in this one.
+            let chosen = current.choices.map(\.candidate).filter { candidates.contains($0) }
             let free = candidates.filter { !chosen.contains($0) }
             for added in free.map({ [$0] }) + [[]] {
                 for left in chosen.map({ [$0] }) + [[]] {
@@ -174,16 +216,17 @@ extension Branching {
 
     private func roomiestOffer(_ candidate: Int) -> Int {
         let offers = level.offers[level.starts[candidate]..<level.starts[candidate + 1]]
-        return offers.max { board.offers[$0].room < board.offers[$1].room } ?? level.offers[level.starts[candidate]]
+        return offers.max { board.offers[$0].room < board.offers[$1].room }
+            ?? level.offers[level.starts[candidate]]
     }
 
-    /// Evaluates a set of nodes with the first offer of each, and with the one that has most room.
+    /// Evaluates a set of nodes with the best offer of each, and with the one that has most room.
     private mutating func tryOffers(_ chosen: [Int]) {
         guard chosen.count > 1, chosen.count <= board.shipmentsMax, !isAvoided(chosen) else {
             return
         }
         let sorted = chosen.sorted()
-        choices = sorted.map { Choice(candidate: $0, offer: level.offers[level.starts[$0]]) }
+        choices = sorted.map { Choice(candidate: $0, offer: bestOffer($0)) }
         let first = choices
         evaluate(level.bound ?? 0)
         choices = sorted.map { Choice(candidate: $0, offer: roomiestOffer($0)) }

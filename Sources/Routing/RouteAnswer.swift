@@ -9,6 +9,9 @@ package import Domain
 /// that a stored decision can be played again. A step is a look at one line at one node.
 package struct SearchBudget: Hashable, Sendable {
     package var steps: Int
+    /// How many of them a search may take before it is counted as a hard one, in which more is done to
+    /// leave out more.
+    package var easySteps = 20_000
 
     package init(steps: Int) {
         self.steps = max(0, steps)

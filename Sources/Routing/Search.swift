@@ -29,6 +29,7 @@ struct SearchResult {
 struct Search {
     let board: Board
     let budget: Int
+    let easySteps: Int
     var allotment = Allotment()
     /// Steps taken outside the allotment.
     private(set) var ownSteps: Int
@@ -44,6 +45,7 @@ struct Search {
     init(_ board: Board, budget: SearchBudget) {
         self.board = board
         self.budget = budget.steps
+        easySteps = budget.easySteps
         ownSteps = board.offers.count * board.lineCount
         allotment.stepsMax = budget.steps
     }
