@@ -126,7 +126,12 @@ let package = Package(
         module("Workers", ["Base", "Domain", "Loop", "Promising", logging] + nio),
 
         tests("DomainTests", ["Base", "Domain"]),
-        tests("RoutingTests", ["Base", "Domain", "Routing"]),
+        .testTarget(
+            name: "RoutingTests",
+            dependencies: ["Base", "Domain", "Routing"],
+            exclude: ["Optimiser"],
+            swiftSettings: strict,
+        ),
         tests("PromisingTests", ["Base", "Domain", "Promising"]),
         tests(
             "LedgerTests",
@@ -179,7 +184,7 @@ let package = Package(
             name: "holdfast-micro",
             dependencies: [
                 "API", "Base", "CAllocations", "Domain", "Gate", "Ledger", "Messages", "Promising",
-                "RPC", "Redis", protobuf, arguments,
+                "RPC", "Redis", "Routing", protobuf, arguments,
             ],
             path: "loadtest/Micro/Command",
             swiftSettings: strict,

@@ -105,7 +105,9 @@ extension Branching {
     }
 
     /// What the prices bound, in whole numbers: any set that goes on from the choices, and the choices
-    /// alone. Leaves the surpluses in `surplus`.
+    /// alone.
+    ///
+    /// Leaves the surpluses in `surplus`.
     private mutating func measure(
         _ prices: [Double],
         _ places: [Int],
