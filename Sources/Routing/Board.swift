@@ -43,7 +43,9 @@ struct Candidate {
 }
 
 /// The question, laid out.
-struct Board {
+///
+/// A class, so that the parts of a search share it for one count of references.
+final class Board: Sendable {
     let quantities: [Int64]
     /// By line.
     let hazardous: [Bool]
@@ -56,16 +58,32 @@ struct Board {
     let scarce: Rank
 
     /// In the network's order.
-    var candidates: [Candidate] = []
-    var offers: [Offer] = []
+    let candidates: [Candidate]
+    let offers: [Offer]
     /// What a unit adds: by offer, then by line.
-    var unitRanks: [Rank] = []
+    let unitRanks: [Rank]
     /// Units that a candidate could give, no more than are asked for: by candidate, then by line.
-    var units: [Int64] = []
+    let units: [Int64]
     /// How many of them before they are scarce.
-    var calm: [Int64] = []
+    let calm: [Int64]
+    let lineCount: Int
 
-    var lineCount: Int { quantities.count }
+    fileprivate init(_ maker: BoardMaker) {
+        quantities = maker.quantities
+        hazardous = maker.hazardous
+        today = maker.today
+        arriveBy = maker.arriveBy
+        shipmentsMax = maker.shipmentsMax
+        linesWhole = maker.linesWhole
+        goals = maker.goals
+        scarce = Ranks.unit(score: min(goals.scarcity, Ranks.offerScoreMax), cost: 0)
+        candidates = maker.candidates
+        offers = maker.offers
+        unitRanks = maker.unitRanks
+        units = maker.units
+        calm = maker.calm
+        lineCount = quantities.count
+    }
 
     /// Units of a line that an offer may take.
     func units(candidate: Int, offer: Int, line: Int) -> Int64 {
@@ -84,7 +102,22 @@ struct BoardMaker {
     /// Whether offers that others are better than in everything are left out.
     let onlyUseful: Bool
 
-    private var board: Board
+    // Of the board.
+    fileprivate let quantities: [Int64]
+    fileprivate let hazardous: [Bool]
+    fileprivate let today: Day
+    fileprivate let arriveBy: Day?
+    fileprivate let shipmentsMax: Int
+    fileprivate let linesWhole: Bool
+    fileprivate let goals: Goals
+    fileprivate var candidates: [Candidate] = []
+    fileprivate var offers: [Offer] = []
+    fileprivate var unitRanks: [Rank] = []
+    fileprivate var units: [Int64] = []
+    fileprivate var calm: [Int64] = []
+
+    /// By line.
+    private let grams: [Int64]
     private let letters: [UInt8]
     private let rates: RateTable.Country
     private let destination: SpherePoint?
@@ -129,16 +162,21 @@ struct BoardMaker {
         given = Array(repeating: 0, count: question.lines.count)
         var most = relaxed.contains(.rules) ? nil : rules.shipmentsMax
         if question.isPickUp { most = min(most ?? 1, 1) }
-        board = Board(
-            quantities: question.lines.map(\.quantity),
-            hazardous: question.lines.map(\.isHazardous),
-            today: today,
-            arriveBy: latest.map { Day(clamping: $0) },
-            shipmentsMax: min(most ?? .max, Ranks.shipmentsMax),
-            linesWhole: rules.linesWhole && !relaxed.contains(.rules),
-            goals: rules.goals,
-            scarce: Ranks.unit(score: min(rules.goals.scarcity, Ranks.offerScoreMax), cost: 0),
-        )
+        quantities = question.lines.map(\.quantity)
+        hazardous = question.lines.map(\.isHazardous)
+        grams = question.lines.map { max(0, $0.weightGrams) }
+        self.today = today
+        arriveBy = latest.map { Day(clamping: $0) }
+        shipmentsMax = min(most ?? .max, Ranks.shipmentsMax)
+        linesWhole = rules.linesWhole && !relaxed.contains(.rules)
+        goals = rules.goals
+        let nodes = index.nodes.count
+        let lines = question.lines.count
+        candidates.reserveCapacity(nodes)
+        offers.reserveCapacity(4 * nodes)
+        unitRanks.reserveCapacity(4 * nodes * lines)
+        units.reserveCapacity(nodes * lines)
+        calm.reserveCapacity(nodes * lines)
     }
 
     /// The board of the question.
@@ -156,10 +194,8 @@ struct BoardMaker {
             view: view,
             relaxed: relaxed,
         )
-        maker.board.offers.reserveCapacity(2 * index.nodes.count)
-        maker.board.unitRanks.reserveCapacity(2 * index.nodes.count * question.lines.count)
         for node in index.nodes.indices { _ = maker.add(node) }
-        return maker.board
+        return Board(maker)
     }
 
     /// The board of the question with every offer, and why nodes and services are not on it.
@@ -183,7 +219,7 @@ struct BoardMaker {
             exclusions.append(maker.add(node))
             servicesOut.append(maker.servicesOut)
         }
-        return (maker.board, exclusions, servicesOut)
+        return (Board(maker), exclusions, servicesOut)
     }
 
     /// Puts a node on the board, or says why it cannot be there.
@@ -193,7 +229,7 @@ struct BoardMaker {
         let ability: NodeAbilities = question.isPickUp ? .pickUp : .ship
         guard facts.abilities.contains(ability) else { return .ability(ability) }
         if let ban = bans.first(where: { $0.forbids[node] }) { return .rule(ban.rule) }
-        if !question.isPickUp, let countries = facts.countriesServed {
+        if !question.isPickUp, let countries = index.countriesServed[node] {
             guard countries.contains(question.destination.country) else {
                 return .countryNotServed
             }
@@ -214,9 +250,9 @@ struct BoardMaker {
         var (any, hazardousOnly, rejectedOnly) = (false, false, false)
         for line in given.indices {
             let free = view.units[line * nodes + node] - keeps
-            var usable = max(0, min(free, board.quantities[line]))
-            if board.linesWhole, usable < board.quantities[line] { usable = 0 }
-            if usable > 0, board.hazardous[line], !mayHazardous {
+            var usable = max(0, min(free, quantities[line]))
+            if linesWhole, usable < quantities[line] { usable = 0 }
+            if usable > 0, hazardous[line], !mayHazardous {
                 (usable, hazardousOnly) = (0, true)
             }
             if usable > 0, looksAtRejections {
@@ -241,7 +277,7 @@ struct BoardMaker {
         let candidate = Candidate(
             node: node,
             distanceKm: destination.map { facts.place.kilometres(to: $0) } ?? 0,
-            offers: board.offers.count..<board.offers.count,
+            offers: offers.count..<offers.count,
         )
         var exclusion = Exclusion.noRate
         for lane in facts.lanes {
@@ -253,7 +289,7 @@ struct BoardMaker {
             }
             if reason.isNearer(than: exclusion) { exclusion = reason }
         }
-        let offers = candidate.offers.lowerBound..<board.offers.count
+        let offers = candidate.offers.lowerBound..<offers.count
         guard !offers.isEmpty else { return exclusion }
         finish(candidate, offers)
         return nil
@@ -262,9 +298,8 @@ struct BoardMaker {
     /// Adds what a service of a node offers; the reason when that is nothing.
     private mutating func addOffers(of lane: Int, at candidate: Candidate) -> Exclusion? {
         let facts = index.nodes[candidate.node]
-        let (service, origin, starts) = {
-            ($0.service, $0.origin, $0.starts)
-        }(index.lanes[lane])
+        let lane = index.lanes[lane]
+        let (service, origin, starts) = (lane.service, lane.origin, lane.starts)
         let kind = index.services[service]
         guard let rate = rates.rate(service: service, origin: origin, letters: letters) else {
             return .noRate
@@ -273,7 +308,7 @@ struct BoardMaker {
             return .ability(.hazardous)
         }
         var exclusion = Exclusion.tooLate
-        let first = board.offers.count
+        let first = offers.count
         let wanted = given.reduce(0, +)
         for order in 0..<facts.slots.count {
             guard view.now.microseconds <= index.latestStarts[starts + order] else { continue }
@@ -296,7 +331,7 @@ struct BoardMaker {
                 slot: slot.place,
                 slotOrder: order,
                 arrives: arrives,
-                days: Int64(arrives) - Int64(board.today),
+                days: Int64(arrives) - Int64(today),
                 room: room.units ?? .max,
                 carriesHazardous: kind.carriesHazardous,
                 fixed: 0,
@@ -305,19 +340,18 @@ struct BoardMaker {
             )
             guard price(offer, candidate) else { return .noRate }
             // A later slot of the same service is of use only if this one is short of room or loaded.
-            if onlyUseful, offer.room >= wanted, load == 0 || board.goals.balance == 0 { break }
+            if onlyUseful, offer.room >= wanted, load == 0 || goals.balance == 0 { break }
         }
-        return board.offers.count > first ? nil : exclusion
+        return offers.count > first ? nil : exclusion
     }
 
     private var givesHarmless: Bool {
-        given.indices.contains { given[$0] > 0 && !board.hazardous[$0] }
+        given.indices.contains { given[$0] > 0 && !hazardous[$0] }
     }
 
     /// Adds the offer with what it costs; false when that is too much to be counted.
     private mutating func price(_ offer: Offer, _ candidate: Candidate) -> Bool {
         let facts = index.nodes[candidate.node]
-        let goals = board.goals
         var sum = CheckedSum()
         let cost = sum.add(facts.shipmentCost, offer.rate.base)
         var score = sum.product(goals.cost, cost)
@@ -326,12 +360,12 @@ struct BoardMaker {
         score = sum.add(score, sum.product(goals.balance, offer.loadPermille))
         score = sum.add(score, sum.product(goals.priority, facts.priority))
         var (worstCost, worstScore) = (cost, score)
-        let firstUnit = board.unitRanks.count
+        let firstUnit = unitRanks.count
         for line in given.indices {
-            let weight = sum.product(offer.rate.kilogram, max(0, question.lines[line].weightGrams))
+            let weight = sum.product(offer.rate.kilogram, grams[line])
             let unit = sum.add(facts.unitCost, sum.add(offer.rate.unit, weight.thousandths))
             let points = sum.product(goals.cost, unit)
-            board.unitRanks.append(Ranks.unit(score: points, cost: unit))
+            unitRanks.append(Ranks.unit(score: points, cost: unit))
             worstCost = sum.add(worstCost, sum.product(unit, given[line]))
             let worst = sum.add(points, goals.scarcity)
             worstScore = sum.add(worstScore, sum.product(worst, given[line]))
@@ -340,25 +374,25 @@ struct BoardMaker {
         guard !sum.overflows, worstCost <= Ranks.offerCostMax, worstScore <= Ranks.offerScoreMax,
             promise <= Ranks.offerScoreMax, offer.days + 2 <= Ranks.daysMax, offer.days >= -1
         else {
-            board.unitRanks.removeSubrange(firstUnit...)
+            unitRanks.removeSubrange(firstUnit...)
             return false
         }
         var priced = offer
         priced.fixed = Ranks.shipment(score: score, cost: cost)
-        board.offers.append(priced)
+        offers.append(priced)
         return true
     }
 
     private mutating func finish(_ candidate: Candidate, _ offers: Range<Int>) {
         let nodes = index.nodes.count
         for line in given.indices {
-            board.units.append(given[line])
-            let before = view.units[line * nodes + candidate.node] - board.goals.scarceBelow
-            board.calm.append(max(0, min(before, given[line])))
+            units.append(given[line])
+            let before = view.units[line * nodes + candidate.node] - goals.scarceBelow
+            calm.append(max(0, min(before, given[line])))
         }
         var candidate = candidate
         candidate.offers = offers
-        board.candidates.append(candidate)
+        candidates.append(candidate)
     }
 }
 

@@ -21,7 +21,7 @@ struct Level {
     /// All units at their prices.
     private(set) var total: Rank = 0
     /// By line.
-    private(set) var prices: [Double] = []
+    private(set) var prices: [Rank] = []
     /// No plan of the level adds less, the arrival aside; nil when the level cannot serve the cart.
     private(set) var bound: Rank?
     /// Steps that it took to make.
@@ -38,7 +38,7 @@ struct Level {
         prices.climb()
         steps = prices.steps + offers.count * board.lineCount
         total = prices.total
-        self.prices = prices.asDoubles
+        self.prices = prices.prices
         var sum = total
         for candidate in board.candidates.indices {
             var smallest: Rank?

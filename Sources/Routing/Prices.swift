@@ -10,7 +10,7 @@ struct Prices {
     private let lines: Int
     private let quantities: [Int64]
     /// By line.
-    private var prices: [Rank]
+    private(set) var prices: [Rank]
     /// By candidate: its cheapest shipment, less what its units fetch beyond what they cost.
     private var slacks: [Rank]
     /// By candidate, then by line: what a unit adds at least.
@@ -73,9 +73,6 @@ struct Prices {
         costs = []
         units = []
     }
-
-    /// By line.
-    var asDoubles: [Double] { prices.map { Double($0) } }
 
     var total: Rank {
         zip(prices, quantities).reduce(0) { $0 + $1.0 * Rank($1.1) }

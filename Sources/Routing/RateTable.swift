@@ -21,14 +21,17 @@ struct LaneRate: Sendable {
 struct RateTable: Sendable {
     /// A row that may match, the most specific first.
     fileprivate struct Row: Sendable {
-        var prefix: [UInt8]
+        /// Whether the postal code has to begin in some way.
+        var hasPrefix: Bool
         var rate: LaneRate
     }
 
     /// The rows for one country: by service, then by origin.
-    struct Country: Sendable {
-        fileprivate var rows: [Row]
-        fileprivate var starts: [Int]
+    final class Country: Sendable {
+        fileprivate let rows: [Row]
+        /// By row.
+        fileprivate let prefixes: [[UInt8]]
+        fileprivate let starts: [Int]
         private let origins: Int
 
         fileprivate init(
@@ -37,8 +40,9 @@ struct RateTable: Sendable {
             country: String?,
         ) {
             self.origins = origins.count
-            rows = []
-            starts = [0]
+            var rows: [Row] = []
+            var prefixes: [[UInt8]] = []
+            var starts = [0]
             for service in services {
                 for origin in origins {
                     let matching = service.rates
@@ -48,11 +52,18 @@ struct RateTable: Sendable {
                         }
                         .map { (letters: postalLetters($0.postalPrefix), rate: $0) }
                     // Sorting keeps the order of equals, so the first of them counts.
-                    rows += matching.sorted { Self.rank($0) > Self.rank($1) }
-                        .map { Row(prefix: $0.letters, rate: LaneRate($0.rate)) }
+                    for row in matching.sorted(by: { Self.rank($0) > Self.rank($1) }) {
+                        rows.append(
+                            Row(hasPrefix: !row.letters.isEmpty, rate: LaneRate(row.rate))
+                        )
+                        prefixes.append(row.letters)
+                    }
                     starts.append(rows.count)
                 }
             }
+            self.rows = rows
+            self.prefixes = prefixes
+            self.starts = starts
         }
 
         private static func rank(_ row: (letters: [UInt8], rate: Rate)) -> (Int, Int, Int) {
@@ -66,8 +77,9 @@ struct RateTable: Sendable {
         func rate(service: Int, origin: Int, letters: [UInt8]) -> LaneRate? {
             let place = service * origins + origin
             for index in starts[place]..<starts[place + 1] {
-                let prefix = rows[index].prefix
-                if prefix.isEmpty || letters.starts(with: prefix) { return rows[index].rate }
+                if !rows[index].hasPrefix || letters.starts(with: prefixes[index]) {
+                    return rows[index].rate
+                }
             }
             return nil
         }

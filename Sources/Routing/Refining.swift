@@ -16,7 +16,7 @@ extension Branching {
         needs = board.quantities
         improveSeed(candidates)
         choices = []
-        refine(candidates, &pricer, level.prices, rounds: Self.firstRounds)
+        refine(candidates, &pricer, level.prices.map { Double($0) }, rounds: Self.firstRounds)
     }
 
     /// Looks at all sets that go on from the choices with some of the candidates.

@@ -14,8 +14,6 @@ package final class RoutingIndex: Sendable {
         var abilities: NodeAbilities
         var isOpen: Bool
         var place: SpherePoint
-        /// Nil: all.
-        var countriesServed: Set<String>?
         /// Not below zero.
         var priority: Int64
         var shipmentCost: Int64
@@ -51,6 +49,8 @@ package final class RoutingIndex: Sendable {
     }
 
     let nodes: [NodeFacts]
+    /// By node; nil: all.
+    let countriesServed: [Set<String>?]
     let lanes: [LaneFacts]
     let slots: [SlotFacts]
     /// By lane, then by slot in the order of `slots`: the last moment at which work on an order may
@@ -99,7 +99,6 @@ package final class RoutingIndex: Sendable {
                     abilities: node.abilities,
                     isOpen: node.status == .open,
                     place: SpherePoint(node.place),
-                    countriesServed: node.countriesServed.isEmpty ? nil : node.countriesServed,
                     priority: max(0, Int64(node.priority)),
                     shipmentCost: max(0, node.shipmentCostMinor),
                     unitCost: max(0, node.unitCostMinor),
@@ -109,6 +108,9 @@ package final class RoutingIndex: Sendable {
             )
         }
         self.nodes = nodes
+        countriesServed = network.nodes.map {
+            $0.countriesServed.isEmpty ? nil : $0.countriesServed
+        }
         self.lanes = lanes
         self.slots = slots
         latestStarts = starts
@@ -137,13 +139,13 @@ struct DeliveryDays: Sendable {
     /// How many in a week.
     private let perWeek: Int32
     /// By weekday from Monday, then by count: days until the next delivery days after it.
-    private let distances: [Int32]
+    private let distances: [49 of Int32]
 
     /// Bit 0 is Monday.
     init(_ weekdays: UInt8) {
         let days = weekdays & 0x7F
         perWeek = Int32(days.nonzeroBitCount)
-        var distances = [Int32](repeating: 0, count: 49)
+        var distances = [49 of Int32](repeating: 0)
         for weekday in 0..<7 {
             var count = 0
             for distance in 1...7 where days & (1 << UInt8((weekday + distance) % 7)) != 0 {
