@@ -90,6 +90,7 @@ let package = Package(
         module("Base", []),
         module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
+        module("Routing", ["Base", "Domain"]),
         module("Promising", ["Base", "Domain", crypto]),
         .target(
             name: "Messages",
@@ -125,6 +126,12 @@ let package = Package(
         module("Workers", ["Base", "Domain", "Loop", "Promising", logging] + nio),
 
         tests("DomainTests", ["Base", "Domain"]),
+        .testTarget(
+            name: "RoutingTests",
+            dependencies: ["Base", "Domain", "Routing"],
+            exclude: ["Optimiser"],
+            swiftSettings: strict,
+        ),
         tests("PromisingTests", ["Base", "Domain", "Promising"]),
         tests(
             "LedgerTests",
@@ -177,7 +184,7 @@ let package = Package(
             name: "holdfast-micro",
             dependencies: [
                 "API", "Base", "CAllocations", "Domain", "Gate", "Ledger", "Messages", "Promising",
-                "RPC", "Redis", protobuf, arguments,
+                "RPC", "Redis", "Routing", protobuf, arguments,
             ],
             path: "loadtest/Micro/Command",
             swiftSettings: strict,

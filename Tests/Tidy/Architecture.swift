@@ -19,6 +19,7 @@ let architecture: [String: Imports] = [
     "Base": Imports(ours: []),
     "Loop": Imports(ours: ["Base"], others: nio),
     "Domain": Imports(ours: ["Base"]),
+    "Routing": Imports(ours: ["Base", "Domain"]),
     "Promising": Imports(ours: ["Base", "Domain"], others: ["Crypto"]),
     "Messages": Imports(ours: [], others: ["SwiftProtobuf", "Foundation"]),
     "RPC": Imports(

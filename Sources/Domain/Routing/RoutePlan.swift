@@ -166,6 +166,8 @@ package enum Exclusion: Hashable, Sendable {
     case countryNotServed
     /// Nothing that is asked for is there (after what must be kept).
     case noStock
+    /// It has rejected all that it could serve of it.
+    case rejected
     /// No service goes there.
     case noRate
     /// What it could send comes after the day that was asked for, or has no slot before then.

@@ -20,7 +20,7 @@ extension Part {
         [
             frames, decode(lines: 1), decode(lines: 3), keyDigest, pack(lines: 1), pack(lines: 3),
             reply, scriptAnswers, batch(of: 1), batch(of: 64), batch(of: 256), encode(lines: 1),
-            encode(lines: 3),
+            encode(lines: 3), routeWhole, routeUsual, routeSplit, routeLarge,
         ]
     }
 
