@@ -1,8 +1,8 @@
 // The network and the rule sets of a process: one immutable snapshot that every loop reads, renewed
 // behind their backs when Postgres has a newer one.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 private import Synchronization
 
 /// The snapshot that the loops of a process plan on; any thread may read it.
