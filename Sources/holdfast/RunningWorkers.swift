@@ -27,12 +27,14 @@ extension RunningServer {
 
         typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
         private typealias DriftWatcher = DriftWorker<LoopParts.ServingGate, DriftLedger>
+        private typealias Routing = RoutingWorker<NetworkLedger, LoopParts.ServingGate>
         private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
+        private let routing: NIOLoopBound<Routing>
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
@@ -72,6 +74,7 @@ extension RunningServer {
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
+                routing: await route(first, shared),
                 drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
@@ -142,6 +145,26 @@ extension RunningServer {
                         logger: shared.logger,
                     )
                     worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
+        /// The snapshot of network and rule sets: one for all loops, renewed on the first.
+        private static func route(
+            _ part: BoundParts,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<Routing> {
+            await part.loop
+                .start {
+                    let worker = Routing(
+                        loop: part.loop,
+                        keeping: part.bound.value.network,
+                        data: shared.routing,
+                        server: shared.serverName,
+                        logger: shared.logger,
+                    )
+                    await worker.start()
                     return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
                 }
                 .value
