@@ -2,7 +2,7 @@
 // use case; here is only checked what every request has.
 
 internal import Base
-internal import Domain
+package import Domain
 package import Loop
 package import Messages
 internal import NIOCore
@@ -15,11 +15,9 @@ package struct NetworkService<Ledger: NetworkLedgerPort, Gate: GatePort> {
     package static var name: String { "holdfast.v1.NetworkService" }
 
     let keeping: NetworkKeeping<Ledger, Gate>
-    let clock: any Clock
 
-    package init(keeping: NetworkKeeping<Ledger, Gate>, clock: any Clock = SystemClock()) {
+    package init(keeping: NetworkKeeping<Ledger, Gate>) {
         self.keeping = keeping
-        self.clock = clock
     }
 
     /// Adds every method to the registry of `loop`; called on that loop.

@@ -1,7 +1,7 @@
 // Rule sets over RPC: documents to use case to messages.
 
 internal import Base
-internal import Domain
+package import Domain
 package import Loop
 package import Messages
 internal import NIOCore

@@ -47,9 +47,10 @@ package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
         invariant(task == nil, "a worker starts once")
         await turn()
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let pauseMs = Self.refreshMs
         task = loop.start {
             while !Task.isCancelled {
-                try? await Task.sleep(for: .milliseconds(Self.refreshMs))
+                try? await Task.sleep(for: .milliseconds(pauseMs))
                 await bound.value.turn()
             }
         }

@@ -222,6 +222,7 @@ extension RunningServer {
             await loop.start { await expiry.value.stop() }.value
             await loop.start { await warming.value.stop() }.value
             await loop.start { await sealing.value.stop() }.value
+            await loop.start { await routing.value.stop() }.value
             if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value
