@@ -156,13 +156,15 @@ package struct NetworkLedger: NetworkLedgerPort, Sendable {
         _ status: NodeStatus,
         note: String,
     ) async throws(Failure) -> NetworkOutcome {
-        let row = try await postgres.run(
-            NetworkStatements.setStatus,
-            [
-                .uuid(header.key), .uuid(header.fingerprint), .text(node),
-                .int2(status.rawValue), .text(note),
-            ] + originValues(header),
-        )[0]
+        let row =
+            try await
+            postgres.run(
+                NetworkStatements.setStatus,
+                [
+                    .uuid(header.key), .uuid(header.fingerprint), .text(node),
+                    .int2(status.rawValue), .text(note),
+                ] + originValues(header),
+            )[0]
         switch row.int2(0) {
         case 1, 2:
             return .done(

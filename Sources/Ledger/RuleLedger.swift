@@ -19,13 +19,15 @@ package struct RuleLedger: RulePort, Sendable {
         document: String,
         note: String,
     ) async throws(Failure) -> RuleOutcome {
-        let row = try await postgres.run(
-            RuleStatements.put,
-            [
-                .uuid(header.key), .uuid(header.fingerprint), .text(name), .text(document),
-                .text(note),
-            ] + originValues(header),
-        )[0]
+        let row =
+            try await
+            postgres.run(
+                RuleStatements.put,
+                [
+                    .uuid(header.key), .uuid(header.fingerprint), .text(name), .text(document),
+                    .text(note),
+                ] + originValues(header),
+            )[0]
         return outcome(row, name: name)
     }
 
@@ -36,13 +38,15 @@ package struct RuleLedger: RulePort, Sendable {
         version: Int32?,
         note: String,
     ) async throws(Failure) -> RuleOutcome {
-        let row = try await postgres.run(
-            RuleStatements.assign,
-            [
-                .uuid(header.key), .uuid(header.fingerprint), .text(channel), .text(name ?? ""),
-                version.map { .int4($0) } ?? .null, .text(note),
-            ] + originValues(header),
-        )[0]
+        let row =
+            try await
+            postgres.run(
+                RuleStatements.assign,
+                [
+                    .uuid(header.key), .uuid(header.fingerprint), .text(channel), .text(name ?? ""),
+                    version.map { .int4($0) } ?? .null, .text(note),
+                ] + originValues(header),
+            )[0]
         let wanted = version.map { "\(name ?? "") version \($0)" } ?? name ?? ""
         return outcome(row, name: wanted)
     }

@@ -5,9 +5,13 @@ package import Domain
 
 /// What is current: two numbers that only grow.
 package struct RoutingVersions: Hashable, Sendable {
-    /// Of the network: counts changes of nodes, services, places and slots. 0: empty.
+    /// Of the network: counts changes of nodes, services, places and slots.
+    ///
+    /// 0: it is empty.
     package var network: Int64
-    /// Counts changes of rule sets and of which channel uses which. 0: there are none.
+    /// Counts changes of rule sets and of which channel uses which.
+    ///
+    /// 0: there are none.
     package var rules: Int64
 
     package init(network: Int64, rules: Int64) {

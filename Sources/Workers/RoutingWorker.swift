@@ -41,7 +41,7 @@ package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
         self.logger = logger
     }
 
-    /// Begins; once. Returns when the first snapshot was read, or could not be.
+    /// Begins, once, and returns when the first snapshot was read or could not be.
     package func start() async {
         loop.eventLoop.preconditionInEventLoop()
         invariant(task == nil, "a worker starts once")

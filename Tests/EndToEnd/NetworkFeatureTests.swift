@@ -37,7 +37,9 @@ import Testing
 
     private let demo = "\(Binary.project)/ops/demo/network.json"
 
-    @Test func `A, the demo network is put once, and what is printed of it can be put again`() throws {
+    @Test func `A, the demo network is put once, and what is printed of it can be put again`()
+        throws
+    {
         let deployment = try Self.deployment.get()
         #expect(try run("node", "import", demo, "--dry-run").output.contains("would change"))
         #expect(try deployment.number("SELECT count(*) FROM network_versions") == 0)
@@ -50,7 +52,10 @@ import Testing
             #expect(nodes.contains(node))
         }
         // Nodes of the demo stock are nodes of the network.
-        let stock = try String(contentsOfFile: "\(Binary.project)/ops/demo/stock.csv", encoding: .utf8)
+        let stock = try String(
+            contentsOfFile: "\(Binary.project)/ops/demo/stock.csv",
+            encoding: .utf8
+        )
         for row in stock.split(separator: "\n").dropFirst() {
             #expect(nodes.contains(row.split(separator: ",")[1]))
         }
@@ -98,7 +103,9 @@ import Testing
 
     @Test func `D, capacity is set, and the states of a node change, on the record`() throws {
         let day = try Self.deployment.get()
-            .sql("SELECT day FROM network_slots WHERE node = 'BER-3PL' ORDER BY opens_at DESC LIMIT 1")
+            .sql(
+                "SELECT day FROM network_slots WHERE node = 'BER-3PL' ORDER BY opens_at DESC LIMIT 1"
+            )
         #expect(
             try done("node", "capacity", "BER-3PL", "--day", day, "--orders", "3", "--units", "9")
                 .contains("is set")
@@ -115,7 +122,10 @@ import Testing
         #expect(history.contains("node BER-3PL DRAINING, was OPEN") && history.contains("move"))
         #expect(history.contains("slot BER-3PL \(day)/0 orders 3 units 9"))
         #expect(try run("node", "drain", "NO-DC").status == 4)
-        #expect(try run("node", "capacity", "BER-3PL", "--day", "2020-01-01", "--orders", "1").status == 4)
+        #expect(
+            try run("node", "capacity", "BER-3PL", "--day", "2020-01-01", "--orders", "1").status
+                == 4
+        )
     }
 
     @Test func `E, rule sets are put, chosen and shown`() throws {
@@ -139,12 +149,17 @@ import Testing
         )
         let ended = try run("rules", "put", wrong)
         #expect(ended.status == 2)
-        #expect(ended.errors.contains("\(wrong):3: rules[1]: contradicts rules[0]"), "\(ended.errors)")
+        #expect(
+            ended.errors.contains("\(wrong):3: rules[1]: contradicts rules[0]"),
+            "\(ended.errors)"
+        )
         #expect(try run("rules", "check", wrong).status == 2)
         #expect(try done("rules", "history").contains("web"))
     }
 
-    @Test func `F, capacities are no goods: nobody receives, adjusts or reserves them`() async throws {
+    @Test func `F, capacities are no goods: nobody receives, adjusts or reserves them`()
+        async throws
+    {
         let caller = try await Caller(try Self.deployment.get().server)
         let units = [Units("@orders/2026-12-01/0", 1, at: "LDN-DC")]
         for body in [

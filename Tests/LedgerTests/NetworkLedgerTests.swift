@@ -80,13 +80,14 @@ private struct Bench {
         at now: Instant = monday,
         prunes: Bool = false,
     ) async throws -> NetworkResult {
-        let outcome = try await keeping(now).put(
-            [DocumentFile(name: "n.json", text: text)],
-            header(name, body: text),
-            prunes: prunes,
-            checksOnly: false,
-            note: "why",
-        )
+        let outcome = try await keeping(now)
+            .put(
+                [DocumentFile(name: "n.json", text: text)],
+                header(name, body: text),
+                prunes: prunes,
+                checksOnly: false,
+                note: "why",
+            )
         guard case .done(let result, _) = outcome else { throw Refused(description: "\(outcome)") }
         return result
     }
@@ -150,13 +151,14 @@ private func withBench(
             let retried = try await bench.put("p1", document(workday))
             #expect(retried.version == first.version && retried.settlement.rows.isEmpty)
             #expect(try bench.store.dump() == before)
-            let other = try await bench.keeping().put(
-                [DocumentFile(name: "n.json", text: document(workday, node: "X"))],
-                header("p1", body: "other"),
-                prunes: false,
-                checksOnly: false,
-                note: "",
-            )
+            let other = try await bench.keeping()
+                .put(
+                    [DocumentFile(name: "n.json", text: document(workday, node: "X"))],
+                    header("p1", body: "other"),
+                    prunes: false,
+                    checksOnly: false,
+                    note: "",
+                )
             guard case .refused(.keyReused) = other else { throw Refused(description: "\(other)") }
         }
     }
@@ -197,9 +199,12 @@ private func withBench(
                 ),
             )
             let slots = try await bench.slots()
-            #expect(slots.map { Days.text($0.day) } == [
-                "2026-03-16", "2026-03-17", "2026-03-19", "2026-03-20", "2026-03-21", "2026-03-22",
-            ])
+            #expect(
+                slots.map { Days.text($0.day) } == [
+                    "2026-03-16", "2026-03-17", "2026-03-19", "2026-03-20", "2026-03-21",
+                    "2026-03-22",
+                ]
+            )
             #expect(slots[0].closesAt == instant("2026-03-16T18:00:00Z"))
             #expect(slots[0].orders == SlotFigures(capacity: 10, free: 10))
             #expect(slots[1].opensAt == instant("2026-03-17T10:00:00Z"))
@@ -218,7 +223,9 @@ private func withBench(
             let friday = instant("2026-03-27T12:00:00Z")
             try await bench.put(
                 "p1",
-                document(#"{"opens": "01:00", "closes": "02:00"}, {"opens": "08:00", "closes": "24:00"}"#),
+                document(
+                    #"{"opens": "01:00", "closes": "02:00"}, {"opens": "08:00", "closes": "24:00"}"#
+                ),
                 at: friday,
             )
             let network = try await bench.network()
@@ -227,9 +234,11 @@ private func withBench(
             #expect(sunday[0].opensAt == instant("2026-03-29T07:00:00Z"))
             #expect(sunday[0].closesAt == instant("2026-03-29T23:00:00Z"))
             let saturday = network.nodes[0].slots.filter { $0.day == Days.day("2026-03-28") }
-            #expect(saturday.map(\.opensAt) == [
-                instant("2026-03-28T01:00:00Z"), instant("2026-03-28T08:00:00Z"),
-            ])
+            #expect(
+                saturday.map(\.opensAt) == [
+                    instant("2026-03-28T01:00:00Z"), instant("2026-03-28T08:00:00Z"),
+                ]
+            )
             let cutoffs = network.nodes[0].lanes[0].cutoffs
             let index = try #require(network.nodes[0].slots.firstIndex(of: sunday[0]))
             #expect(cutoffs[index] == instant("2026-03-29T15:30:00Z"))
@@ -243,14 +252,15 @@ private func withBench(
             #expect(try await bench.store.hold("h1", [Demand(key: slot, quantity: 80)]) == 1)
             let day = try #require(Days.day("2026-03-17"))
             func set(_ name: String, _ units: Int64?) async throws {
-                let outcome = try await bench.keeping().setCapacity(
-                    header(name),
-                    node: "LDN",
-                    day: day,
-                    number: 0,
-                    .set(orders: 10, units: units),
-                    note: "",
-                )
+                let outcome = try await bench.keeping()
+                    .setCapacity(
+                        header(name),
+                        node: "LDN",
+                        day: day,
+                        number: 0,
+                        .set(orders: 10, units: units),
+                        note: "",
+                    )
                 guard case .done = outcome else { throw Refused(description: "\(outcome)") }
             }
             try await set("c1", 50)
@@ -268,11 +278,25 @@ private func withBench(
             try await bench.put("p2", document(workday.replacing("100", with: "200")))
             #expect(try await bench.slots()[1].units?.capacity == 120)
             #expect(try await bench.slots()[2].units?.capacity == 200)
-            _ = try await bench.keeping().setCapacity(
-                header("c3"), node: "LDN", day: day, number: 0, .asCalendar, note: "")
+            _ = try await bench.keeping()
+                .setCapacity(
+                    header("c3"),
+                    node: "LDN",
+                    day: day,
+                    number: 0,
+                    .asCalendar,
+                    note: ""
+                )
             #expect(try await bench.slots()[1].units == SlotFigures(capacity: 200, free: 200))
-            let missing = try await bench.keeping().setCapacity(
-                header("c4"), node: "LDN", day: day, number: 5, .asCalendar, note: "")
+            let missing = try await bench.keeping()
+                .setCapacity(
+                    header("c4"),
+                    node: "LDN",
+                    day: day,
+                    number: 5,
+                    .asCalendar,
+                    note: ""
+                )
             guard case .refused(.notFound(.slot, _)) = missing else {
                 throw Refused(description: "\(missing)")
             }
@@ -305,7 +329,8 @@ private func withBench(
         }
     }
 
-    @Test func `documents that were checked against another version are checked again`() async throws
+    @Test func `documents that were checked against another version are checked again`()
+        async throws
     {
         try await withBench(connections: 8) { bench in
             try await bench.put("p0", document(workday))
@@ -313,12 +338,20 @@ private func withBench(
             let results = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<6 {
                     let item = NetworkItem(
-                        kind: .place, name: "X\(number)", document: #"{"country":"DE"}"#)
+                        kind: .place,
+                        name: "X\(number)",
+                        document: #"{"country":"DE"}"#
+                    )
                     group.addTask {
                         let outcome = try await ledger.put(
                             NetworkPut(
-                                header: header("q\(number)"), expected: 1, items: [item],
-                                now: monday, note: ""))
+                                header: header("q\(number)"),
+                                expected: 1,
+                                items: [item],
+                                now: monday,
+                                note: ""
+                            )
+                        )
                         if case .moved = outcome { return false }
                         return true
                     }
@@ -331,13 +364,14 @@ private func withBench(
 
     @Test func `a wrong document changes nothing, and an unknown zone is found`() async throws {
         try await withBench { bench in
-            let outcome = try await bench.keeping().put(
-                [DocumentFile(name: "n.json", text: document(workday, zone: "Europe/Londin"))],
-                header("p1"),
-                prunes: false,
-                checksOnly: false,
-                note: "",
-            )
+            let outcome = try await bench.keeping()
+                .put(
+                    [DocumentFile(name: "n.json", text: document(workday, zone: "Europe/Londin"))],
+                    header("p1"),
+                    prunes: false,
+                    checksOnly: false,
+                    note: "",
+                )
             guard case .invalid(let faults) = outcome else {
                 throw Refused(description: "\(outcome)")
             }
@@ -370,7 +404,11 @@ private func withBench(
             let rules = RuleLedger(postgres: store.postgres)
             func put(_ key: String, _ cost: Int) async throws -> String {
                 let outcome = try await rules.put(
-                    header(key, body: "\(cost)"), name: "web", document: document(cost), note: "n")
+                    header(key, body: "\(cost)"),
+                    name: "web",
+                    document: document(cost),
+                    note: "n"
+                )
                 guard case .done(let version, let isChanged) = outcome else {
                     throw Refused(description: "\(outcome)")
                 }
@@ -398,13 +436,27 @@ private func withBench(
             let network = NetworkLedger(postgres: store.postgres)
             for (index, cost) in [1, 2].enumerated() {
                 _ = try await rules.put(
-                    header("p\(index)"), name: "web", document: document(cost), note: "")
+                    header("p\(index)"),
+                    name: "web",
+                    document: document(cost),
+                    note: ""
+                )
             }
-            func assign(_ key: String, _ channel: String, _ name: String?, _ version: Int32?)
+            func assign(
+                _ key: String,
+                _ channel: String,
+                _ name: String?,
+                _ version: Int32?
+            )
                 async throws -> Bool
             {
                 let outcome = try await rules.assign(
-                    header(key), channel: channel, name: name, version: version, note: "")
+                    header(key),
+                    channel: channel,
+                    name: name,
+                    version: version,
+                    note: ""
+                )
                 guard case .done(_, let isChanged) = outcome else {
                     throw Refused(description: "\(outcome)")
                 }
@@ -426,7 +478,12 @@ private func withBench(
             #expect(try await network.ruleSet(channel: "till") == .standard)
             #expect(try await network.ruleSet(channel: "shop").goals.cost == 9)
             let unknown = try await rules.assign(
-                header("e"), channel: "till", name: "web", version: 7, note: "")
+                header("e"),
+                channel: "till",
+                name: "web",
+                version: 7,
+                note: ""
+            )
             guard case .refused(.notFound(.ruleSet, _)) = unknown else {
                 throw Refused(description: "\(unknown)")
             }

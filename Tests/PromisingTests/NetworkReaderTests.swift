@@ -34,10 +34,17 @@ import Testing
         #expect(faults.isEmpty)
         let node = try #require(draft.definition.nodes.first)
         #expect(node.place == GeoPoint(latitudeE6: 52_437_800, longitudeE6: -13_500_000))
-        #expect(node.calendar == [
-            CalendarWindow(
-                days: Weekdays(rawValue: 31), opens: 480, closes: 1_440, orders: 5, units: nil)
-        ])
+        #expect(
+            node.calendar == [
+                CalendarWindow(
+                    days: Weekdays(rawValue: 31),
+                    opens: 480,
+                    closes: 1_440,
+                    orders: 5,
+                    units: nil
+                )
+            ]
+        )
         #expect(node.abilities == .ship && node.status == nil)
         let (again, none) = read(draft.definition.document)
         #expect(none.isEmpty)
@@ -81,25 +88,31 @@ import Testing
         let found = faults(text)
         for line in expected { #expect(found.contains(line), "missing: \(line)") }
         #expect(found.contains { $0.hasPrefix("net.json:8: nodes[0].colour: is not known here") })
-        #expect(found.contains { $0.hasPrefix("net.json:14: nodes[1].calendar[2].days[0]: \"MUN\"") })
+        #expect(
+            found.contains { $0.hasPrefix("net.json:14: nodes[1].calendar[2].days[0]: \"MUN\"") }
+        )
         #expect(found.count == expected.count + 2, "\(found)")
     }
 
     @Test func `names that stand elsewhere have to be there, once`() {
         let text = Self.whole.replacing("\"service\": \"road\"", with: "\"service\": \"rail\"")
-        #expect(faults(text) == [
-            "net.json:8: nodes[0].lanes[0].service: there is no service rail"
-        ])
+        #expect(
+            faults(text) == [
+                "net.json:8: nodes[0].lanes[0].service: there is no service rail"
+            ]
+        )
         let (draft, twice) = NetworkReader.read([
             DocumentFile(name: "a.json", text: Self.whole),
             DocumentFile(name: "b.json", text: Self.whole),
         ])
         #expect(draft.definition.nodes.count == 1)
-        #expect(twice.map(\.description) == [
-            "b.json:2: services[0].name: road is defined twice",
-            "b.json:4: nodes[0].name: BER is defined twice",
-            "b.json:9: places[0]: DE is defined twice",
-        ])
+        #expect(
+            twice.map(\.description) == [
+                "b.json:2: services[0].name: road is defined twice",
+                "b.json:4: nodes[0].name: BER is defined twice",
+                "b.json:9: places[0]: DE is defined twice",
+            ]
+        )
     }
 
     @Test func `a zone that Postgres does not know, and another currency than the network's`() {
@@ -108,10 +121,12 @@ import Testing
         current.currency = "GBP"
         current.nodes = draft.definition.nodes
         let checks = NetworkChecks(draft, current: current, unknownZones: ["Europe/Berlin"])
-        #expect(checks.faults.map(\.description) == [
-            "net.json:1: currency: is EUR, but the network counts in GBP",
-            "net.json:5: nodes[0].time_zone: \"Europe/Berlin\" is no time zone, as in Europe/London",
-        ])
+        #expect(
+            checks.faults.map(\.description) == [
+                "net.json:1: currency: is EUR, but the network counts in GBP",
+                "net.json:5: nodes[0].time_zone: \"Europe/Berlin\" is no time zone, as in Europe/London",
+            ]
+        )
     }
 
     @Test func `tables make the same network as one document`() throws {
@@ -150,8 +165,14 @@ import Testing
         let found = faults.map(\.description)
         #expect(found.contains("nodes.csv:3: has 6 fields, the header has 7"), "\(found)")
         #expect(found.contains("lanes.csv:2: node: D is not in nodes.csv"), "\(found)")
-        #expect(found.contains { $0.hasPrefix("stock.csv:1: is no table of a network") }, "\(found)")
-        #expect(found.contains { $0.hasPrefix("places.csv:1: town: is no column of it") }, "\(found)")
+        #expect(
+            found.contains { $0.hasPrefix("stock.csv:1: is no table of a network") },
+            "\(found)"
+        )
+        #expect(
+            found.contains { $0.hasPrefix("places.csv:1: town: is no column of it") },
+            "\(found)"
+        )
         let (_, values) = NetworkReader.read([
             DocumentFile(
                 name: "nodes.csv",
@@ -162,11 +183,13 @@ import Testing
                     """
             )
         ])
-        #expect(values.map(\.description) == [
-            "nodes.csv:2: latitude: must be a number of degrees",
-            "nodes.csv:3: priority: is 2x, must be a whole number",
-            "nodes.csv:3: nodes[1].time_zone: is missing",
-        ])
+        #expect(
+            values.map(\.description) == [
+                "nodes.csv:2: latitude: must be a number of degrees",
+                "nodes.csv:3: priority: is 2x, must be a whole number",
+                "nodes.csv:3: nodes[1].time_zone: is missing",
+            ]
+        )
     }
 
     @Test(arguments: [

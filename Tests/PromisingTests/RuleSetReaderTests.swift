@@ -12,17 +12,29 @@ import Testing
     }
 
     private func rules(_ rules: String, network: Network? = nil) -> [DocumentFault] {
-        read(#"{"name":"web","rules":["# + rules + #"],"goals":{"cost":1}}"#, network: network).faults
+        read(#"{"name":"web","rules":["# + rules + #"],"goals":{"cost":1}}"#, network: network)
+            .faults
     }
 
     private var network: Network {
         get throws {
             var node = NodeDefinition(
-                name: "LDN", kind: .store, status: nil,
-                place: GeoPoint(latitudeE6: 0, longitudeE6: 0), country: "GB",
-                timeZone: "Europe/London", abilities: .ship, countriesServed: [],
-                handlingMinutes: 0, priority: 0, shipmentCostMinor: 0, unitCostMinor: 0,
-                calendar: [], exceptions: [], lanes: [])
+                name: "LDN",
+                kind: .store,
+                status: nil,
+                place: GeoPoint(latitudeE6: 0, longitudeE6: 0),
+                country: "GB",
+                timeZone: "Europe/London",
+                abilities: .ship,
+                countriesServed: [],
+                handlingMinutes: 0,
+                priority: 0,
+                shipmentCostMinor: 0,
+                unitCostMinor: 0,
+                calendar: [],
+                exceptions: [],
+                lanes: []
+            )
             node.status = .open
             var definition = NetworkDefinition()
             definition.nodes = [node]
@@ -48,8 +60,10 @@ import Testing
         let again = try RuleSet(stored: draft.rules.document, name: "web", version: 7)
         #expect(again.rules == draft.rules.rules && again.goals == draft.rules.goals)
         #expect(again.version == 7 && again.document == draft.rules.document)
-        #expect(read(#"{"name":"n","rules":[{"rule":"NO_SPLIT"}],"goals":{"cost":1}}"#).rules.rules
-            == [.shipmentsAtMost(1)])
+        #expect(
+            read(#"{"name":"n","rules":[{"rule":"NO_SPLIT"}],"goals":{"cost":1}}"#).rules.rules
+                == [.shipmentsAtMost(1)]
+        )
         _ = RuleSet.standard.document
     }
 
@@ -99,9 +113,11 @@ import Testing
 
     @Test func `a node that is not there is a warning`() throws {
         let found = rules(#"{"rule":"NOT_FROM","nodes":["LDN","MAN"]}"#, network: try network)
-        #expect(found.map(\.description) == [
-            "r.json:1: rules[0].nodes: the network has no node MAN"
-        ])
+        #expect(
+            found.map(\.description) == [
+                "r.json:1: rules[0].nodes: the network has no node MAN"
+            ]
+        )
         #expect(found.first?.isWarning == true)
         let none = rules(#"{"rule":"KEEPS_LAST","units":1,"kinds":["DC"]}"#, network: try network)
         #expect(none.map(\.text) == ["no node of the network is meant by it"])

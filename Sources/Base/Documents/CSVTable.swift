@@ -14,7 +14,9 @@ package struct CSVTable: Sendable {
         var splitter = CSVSplitter(Array(text.utf8), file: file)
         let records = try splitter.records()
         guard let header = records.first else {
-            throw DocumentFaults(DocumentFault(DocumentPlace(file: file, line: 1), field: "", "is empty"))
+            throw DocumentFaults(
+                DocumentFault(DocumentPlace(file: file, line: 1), field: "", "is empty")
+            )
         }
         var faults: [DocumentFault] = []
         var names: [String] = []
@@ -23,7 +25,9 @@ package struct CSVTable: Sendable {
             let place = DocumentPlace(file: file, line: header.line)
             if !columns.contains(name) {
                 let known = columns.sorted().joined(separator: ", ")
-                faults.append(DocumentFault(place, field: name, "is no column of it; there are \(known)"))
+                faults.append(
+                    DocumentFault(place, field: name, "is no column of it; there are \(known)")
+                )
             } else if names.contains(name) {
                 faults.append(DocumentFault(place, field: name, "is there twice"))
             }

@@ -159,7 +159,8 @@ package struct DocumentReader {
         }
         guard range.contains(number) else {
             let bounds = "\(range.lowerBound) to \(range.upperBound)"
-            let why = number < 0 && range.lowerBound == 0 ? "must not be negative" : "must be \(bounds)"
+            let why =
+                number < 0 && range.lowerBound == 0 ? "must not be negative" : "must be \(bounds)"
             fail(object, name, "is \(number), \(why)")
             return nil
         }

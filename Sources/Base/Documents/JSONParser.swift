@@ -132,7 +132,9 @@ extension DocumentValue {
 
         private mutating func takeDigits() -> Int {
             let start = index
-            while index < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) {
+            while index < bytes.count,
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index])
+            {
                 index += 1
             }
             return index - start
@@ -190,8 +192,12 @@ extension DocumentValue {
 
         private mutating func hexadecimal() throws(DocumentFault) -> UInt32 {
             guard index + 4 <= bytes.count,
-                bytes[index..<index + 4].allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
-                let value = UInt32(String(decoding: bytes[index..<index + 4], as: UTF8.self), radix: 16)
+                bytes[index..<index + 4]
+                    .allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
+                let value = UInt32(
+                    String(decoding: bytes[index..<index + 4], as: UTF8.self),
+                    radix: 16
+                )
             else { throw fault("four hexadecimal digits are expected") }
             index += 4
             return value

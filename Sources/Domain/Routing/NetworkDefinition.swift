@@ -1,8 +1,6 @@
 // The network as people define it: calendars instead of slots, names instead of places in lists. What
 // `Network` is made of, version by version.
 
-
-
 /// Days of the week; bit 0 is Monday.
 package struct Weekdays: OptionSet, Hashable, Sendable {
     package let rawValue: UInt8

@@ -83,7 +83,9 @@ extension Network {
                 guard let service = places[lane.service],
                     slots.allSatisfy({ $0.cutoffs.count == node.lanes.count })
                 else {
-                    throw .broken("lane \(lane.service) of node \(node.name) does not fit its slots")
+                    throw .broken(
+                        "lane \(lane.service) of node \(node.name) does not fit its slots"
+                    )
                 }
                 lanes.append(Lane(service: service, cutoffs: slots.map { $0.cutoffs[index] }))
             }

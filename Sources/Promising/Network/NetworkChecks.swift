@@ -70,7 +70,9 @@ package struct NetworkChecks {
     /// What may be meant so, but makes a node useless.
     private mutating func nodes() {
         for (node, place) in zip(draft.definition.nodes, draft.nodePlaces) {
-            if node.lanes.isEmpty { warn(place, "\(node.name) has no lane: nothing is sent from it") }
+            if node.lanes.isEmpty {
+                warn(place, "\(node.name) has no lane: nothing is sent from it")
+            }
             if node.calendar.isEmpty, node.exceptions.isEmpty {
                 warn(place, "\(node.name) has no calendar: it is never open")
             }

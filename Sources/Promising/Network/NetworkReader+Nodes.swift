@@ -94,7 +94,11 @@ extension NetworkReader {
             if Countries.all.contains(text) {
                 countries.insert(text)
             } else {
-                reader.fail(place, path, "\"\(text)\" is no country: two capital letters of ISO 3166")
+                reader.fail(
+                    place,
+                    path,
+                    "\"\(text)\" is no country: two capital letters of ISO 3166"
+                )
             }
         }
         return countries.sorted()
@@ -117,7 +121,11 @@ extension NetworkReader {
             let units = reader.limit(item, "units", in: 0...Limits.quantityMax)
             guard let days, let opens, let closes else { continue }
             if closes <= opens {
-                reader.fail(item, "closes", "is not after `opens`; a window ends on its day, at 24:00")
+                reader.fail(
+                    item,
+                    "closes",
+                    "is not after `opens`; a window ends on its day, at 24:00"
+                )
                 continue
             }
             let window = CalendarWindow(
@@ -137,9 +145,10 @@ extension NetworkReader {
             }
             windows.append((window, value.place, path))
         }
-        return windows.map(\.window).sorted {
-            ($0.opens, $0.closes, $0.days.rawValue) < ($1.opens, $1.closes, $1.days.rawValue)
-        }
+        return windows.map(\.window)
+            .sorted {
+                ($0.opens, $0.closes, $0.days.rawValue) < ($1.opens, $1.closes, $1.days.rawValue)
+            }
     }
 
     private mutating func exceptions(_ object: DocumentObject) -> [CalendarException] {

@@ -67,7 +67,11 @@ package struct NetworkReader {
         if let first = draft.definition.currency, first != text {
             let other = draft.currencyPlace
             let earlier = other.file.isEmpty ? "line \(other.line)" : "\(other.file):\(other.line)"
-            reader.fail(place, path, "is \(text), but \(earlier) says \(first): one network, one currency")
+            reader.fail(
+                place,
+                path,
+                "is \(text), but \(earlier) says \(first): one network, one currency"
+            )
             return
         }
         if draft.definition.currency == nil {
@@ -187,7 +191,11 @@ package struct NetworkReader {
     mutating func country(_ object: DocumentObject, _ name: String) -> String? {
         guard let text = reader.text(object, name, max: 64) else { return nil }
         if Countries.all.contains(text) { return text }
-        reader.fail(object, name, "\"\(text)\" is no country: two capital letters of ISO 3166, as in GB")
+        reader.fail(
+            object,
+            name,
+            "\"\(text)\" is no country: two capital letters of ISO 3166, as in GB"
+        )
         return nil
     }
 

@@ -65,7 +65,11 @@ extension NetworkReader {
                 }
             } else if file.name.hasSuffix(".csv") {
                 let names = NetworkTable.allCases.map { $0.rawValue + ".csv" }
-                me.reader.fail(start, "", "is no table of a network: \(names.joined(separator: ", "))")
+                me.reader.fail(
+                    start,
+                    "",
+                    "is no table of a network: \(names.joined(separator: ", "))"
+                )
             } else {
                 do throws(DocumentFault) {
                     me.read(try DocumentValue(json: file.text, file: file.name))

@@ -75,10 +75,18 @@ package struct RuleSetReader {
         goals.scarceBelow =
             reader.number(object, "scarce_below", in: 0...Limits.quantityMax, standard: 0) ?? 0
         if Goals.weights.allSatisfy({ goals[keyPath: $0.path] == 0 }) {
-            reader.warn(value.place, "goals", "no goal has a weight: any plan is as good as another")
+            reader.warn(
+                value.place,
+                "goals",
+                "no goal has a weight: any plan is as good as another"
+            )
         }
         if goals.scarcity > 0, goals.scarceBelow == 0 {
-            reader.fail(object, "scarce_below", "must be said: below how many units a SKU is scarce")
+            reader.fail(
+                object,
+                "scarce_below",
+                "must be said: below how many units a SKU is scarce"
+            )
         }
         if goals.scarcity == 0, goals.scarceBelow > 0 {
             reader.warn(
@@ -112,7 +120,8 @@ package struct RuleSetReader {
         }
         guard let object = reader.object(value, path, own.union(["rule"])) else { return nil }
         switch name {
-        case "NOT_FROM": return .notFrom(nodes(object), destinations: countries(object, "destinations"))
+        case "NOT_FROM":
+            return .notFrom(nodes(object), destinations: countries(object, "destinations"))
         case "ONLY_FROM":
             return .onlyFrom(nodes(object), destinations: countries(object, "destinations"))
         case "SHIPMENTS_AT_MOST":
@@ -121,7 +130,8 @@ package struct RuleSetReader {
         case "NO_SPLIT": return .shipmentsAtMost(1)
         case "LINES_WHOLE": return .linesWhole
         case "ARRIVES_WITHIN":
-            return reader.number(object, "days", in: 0...365).map { .arrivesWithin(days: Int32($0)) }
+            return reader.number(object, "days", in: 0...365)
+                .map { .arrivesWithin(days: Int32($0)) }
         default:
             let filter = nodes(object)
             return reader.number(object, "units", in: 1...Limits.quantityMax)
@@ -132,7 +142,9 @@ package struct RuleSetReader {
     private mutating func nodes(_ object: DocumentObject) -> NodeFilter {
         var filter = NodeFilter()
         for (text, place, path) in reader.words(object, "nodes") {
-            if !filter.nodes.insert(text).inserted { reader.warn(place, path, "\(text) is there twice") }
+            if !filter.nodes.insert(text).inserted {
+                reader.warn(place, path, "\(text) is there twice")
+            }
         }
         for (text, place, path) in reader.words(object, "kinds") {
             if let kind = NodeKind.allCases.first(where: { $0.name == text }) {
@@ -152,7 +164,11 @@ package struct RuleSetReader {
             if Countries.all.contains(text) {
                 countries.insert(text)
             } else {
-                reader.fail(place, path, "\"\(text)\" is no country: two capital letters of ISO 3166")
+                reader.fail(
+                    place,
+                    path,
+                    "\"\(text)\" is no country: two capital letters of ISO 3166"
+                )
             }
         }
         return countries
@@ -178,7 +194,8 @@ package struct RuleSetReader {
                     )
                 case (.onlyFrom(let one, let there), .notFrom(let other, let here)),
                     (.notFrom(let other, let here), .onlyFrom(let one, let there)):
-                    if meet(there, here), other.covers(one), here.isEmpty || here.isSuperset(of: there),
+                    if meet(there, here), other.covers(one),
+                        here.isEmpty || here.isSuperset(of: there),
                         here.isEmpty || !there.isEmpty
                     {
                         reader.fail(
@@ -188,7 +205,11 @@ package struct RuleSetReader {
                         )
                     }
                 case (.shipmentsAtMost, .shipmentsAtMost), (.arrivesWithin, .arrivesWithin):
-                    reader.warn(later.place, later.path, "is there besides \(earlier.path): the stricter counts")
+                    reader.warn(
+                        later.place,
+                        later.path,
+                        "is there besides \(earlier.path): the stricter counts"
+                    )
                 default: break
                 }
             }

@@ -136,7 +136,9 @@ struct NodeImport: AsyncParsableCommand {
             let warnings = answer.faults.map { "warning: \(faultText($0))\n" }.joined()
             let things = counted(answer.changes, "item")
             if dryRun { return warnings + "would change \(things), at version \(answer.version)\n" }
-            if answer.changes == 0 { return warnings + "nothing to change, version \(answer.version)\n" }
+            if answer.changes == 0 {
+                return warnings + "nothing to change, version \(answer.version)\n"
+            }
             return warnings + "changed \(things), version \(answer.version)\n"
         }
     }
