@@ -45,7 +45,7 @@ package struct NetworkKeeping<Ledger: NetworkLedgerPort, Gate: GatePort> {
     ) async throws(Failure) -> NetworkImport {
         let (draft, read) = NetworkReader.read(files)
         let zones = try await ledger.unknownTimeZones(
-            Array(Set(draft.definition.nodes.map(\.timeZone)))
+            Array(Set(draft.zones.map(\.name)))
         )
         for _ in 0..<attemptsMax {
             guard let current = try await ledger.items(version: nil) else {

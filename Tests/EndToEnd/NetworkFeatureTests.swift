@@ -97,6 +97,7 @@ import Testing
             "\(nodes):2: latitude: is 151.5, must be -90 to 90",
             "\(nodes):3: country: \"ZZ\" is no country",
             "\(nodes):3: shipment_cost_minor: is -10, must not be negative",
+            "\(nodes):3: time_zone: \"Europe/Londin\" is no time zone",
         ] { #expect(ended.errors.contains(line), "\(ended.errors)") }
         #expect(try deployment.sql("SELECT max(version) FROM network_versions") == before)
     }

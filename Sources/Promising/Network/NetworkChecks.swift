@@ -43,9 +43,8 @@ package struct NetworkChecks {
     }
 
     private mutating func zones(_ unknown: Set<String>) {
-        for (node, place) in zip(draft.definition.nodes, draft.timeZonePlaces)
-        where unknown.contains(node.timeZone) {
-            fail(place, "\"\(node.timeZone)\" is no time zone, as in Europe/London")
+        for (name, place, path) in draft.zones where unknown.contains(name) {
+            fail((place, path), "\"\(name)\" is no time zone, as in Europe/London")
         }
     }
 

@@ -14,6 +14,9 @@ extension NetworkReader {
         let point = point(object)
         let country = country(object, "country")
         let zone = reader.text(object, "time_zone", max: Limits.nameBytesMax)
+        if let zone {
+            draft.zones.append((zone, object.place("time_zone"), object.path("time_zone")))
+        }
         let abilities = abilities(object)
         let countries = countries(object)
         let handling = reader.number(object, "handling_minutes", in: 0...43_200, standard: 0)
@@ -56,7 +59,6 @@ extension NetworkReader {
         )
         draft.nodePlaces.append((value.place, path))
         draft.lanePlaces.append(lanes.map { ($0.place, $0.path) })
-        draft.timeZonePlaces.append((object.place("time_zone"), object.path("time_zone")))
     }
 
     // MARK: Private

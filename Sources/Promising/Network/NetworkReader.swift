@@ -12,7 +12,8 @@ package struct NetworkDraft: Sendable {
     package var servicePlaces: [(place: DocumentPlace, path: String)] = []
     /// Where each lane of each node stands.
     package var lanePlaces: [[(place: DocumentPlace, path: String)]] = []
-    package var timeZonePlaces: [(place: DocumentPlace, path: String)] = []
+    /// Every time zone that is named, also by nodes that are wrong otherwise.
+    package var zones: [(name: String, place: DocumentPlace, path: String)] = []
     package var currencyPlace = DocumentPlace(file: "", line: 1)
 
     package init() {}

@@ -54,10 +54,16 @@ func networkChangesText(_ changes: [Holdfast_V1_NetworkChange]) -> String {
     for change in changes {
         table.add([
             "\(change.version)", momentText(change.at), change.kind, change.principal,
-            change.requestID, change.changes.joined(separator: "; "), change.note,
+            change.requestID, shortText(change.changes), change.note,
         ])
     }
     return table.text
+}
+
+/// The first few of many; --json has all of them.
+private func shortText(_ changes: [String]) -> String {
+    let shown = changes.prefix(4).joined(separator: "; ")
+    return changes.count > 4 ? shown + "; and \(changes.count - 4) more" : shown
 }
 
 /// Rule sets, one per line.
