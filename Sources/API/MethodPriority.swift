@@ -37,6 +37,8 @@ package enum MethodPriority {
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
             ],
             "holdfast.v1.CountService": ["ProposeCount", "ApproveCount", "RejectCount"],
+            "holdfast.v1.NetworkService": ["ImportNetwork", "SetNodeStatus", "SetSlotCapacity"],
+            "holdfast.v1.RuleService": ["PutRuleSet", "AssignRuleSet"],
             "holdfast.v1.OpsService": ["RepairDrift"],
         ],
         .low: [
@@ -49,6 +51,12 @@ package enum MethodPriority {
             "holdfast.v1.LedgerService": [
                 "GetLedgerHead", "VerifyLedger", "GetMoment", "ListPositionsAsOf",
                 "ListReservationsAsOf",
+            ],
+            "holdfast.v1.NetworkService": [
+                "GetNetwork", "ListNodes", "ListSlots", "ListNetworkChanges",
+            ],
+            "holdfast.v1.RuleService": [
+                "ValidateRuleSet", "GetRuleSet", "ListRuleSets", "ListRuleChanges",
             ],
             "holdfast.v1.OpsService": ["ListDrift", "ExplainDrift"],
         ],

@@ -34,6 +34,20 @@ package enum ServedMethods {
                 "ListReservationsAsOf",
             ]
         )
+        + paths(
+            "holdfast.v1.NetworkService",
+            [
+                "ImportNetwork", "GetNetwork", "ListNodes", "SetNodeStatus", "SetSlotCapacity",
+                "ListSlots", "ListNetworkChanges",
+            ]
+        )
+        + paths(
+            "holdfast.v1.RuleService",
+            [
+                "PutRuleSet", "ValidateRuleSet", "GetRuleSet", "ListRuleSets", "AssignRuleSet",
+                "ListRuleChanges",
+            ]
+        )
         + paths("holdfast.v1.OpsService", ["ListDrift", "ExplainDrift", "RepairDrift"])
         + paths("grpc.health.v1.Health", ["Check", "Watch"])
         + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])

@@ -49,4 +49,7 @@ package enum EntityKind: String, Hashable, Sendable {
     case order
     case transfer
     case count
+    case node
+    case slot
+    case ruleSet = "rule_set"
 }

@@ -66,6 +66,8 @@ extension DigestBuilder {
         case order
         case orderCommand
         case count
+        /// Changes of the network and of rule sets.
+        case network
     }
 
     /// The digest of an idempotency key.

@@ -34,7 +34,8 @@ struct Holdfast: AsyncParsableCommand {
         version: holdfastVersion,
         subcommands: [
             Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
-            ReservationCommand.self, OrderCommand.self, CountCommand.self, LedgerCommand.self,
+            ReservationCommand.self, OrderCommand.self, CountCommand.self, NodeCommand.self,
+            RulesCommand.self, LedgerCommand.self,
             Drift.self, Access.self,
         ],
     )

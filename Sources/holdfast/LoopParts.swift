@@ -64,6 +64,11 @@ final class LoopParts {
         DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
     }
 
+    /// Changes of the network, with their capacity told to this loop's gate.
+    var network: NetworkKeeping<NetworkLedger, ServingGate> {
+        NetworkKeeping(ledger: NetworkLedger(postgres: shared.postgres), gate: gate)
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
         let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
@@ -93,6 +98,11 @@ final class LoopParts {
             board: shared.driftBoard,
         )
         .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        NetworkService(keeping: network)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let rules = RuleLedger(postgres: shared.postgres)
+        RuleService(keeping: RuleKeeping(ledger: rules, data: shared.routing))
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
         for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
@@ -114,6 +124,8 @@ struct SharedParts: Sendable {
     let batchRequestsMax: Int
     let requestIDs: RequestNumbers
     let serverName: String
+    /// The network and the rule sets that every loop plans on.
+    let routing = RoutingData()
     /// What the watcher for drift knows.
     let driftBoard = DriftBoard()
     /// The callers at start; nil: everybody may do everything.

@@ -27,12 +27,14 @@ extension RunningServer {
 
         typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
         private typealias DriftWatcher = DriftWorker<LoopParts.ServingGate, DriftLedger>
+        private typealias Routing = RoutingWorker<NetworkLedger, LoopParts.ServingGate>
         private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
+        private let routing: NIOLoopBound<Routing>
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
@@ -72,6 +74,7 @@ extension RunningServer {
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
+                routing: await route(first, shared),
                 drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
@@ -147,6 +150,26 @@ extension RunningServer {
                 .value
         }
 
+        /// The snapshot of network and rule sets: one for all loops, renewed on the first.
+        private static func route(
+            _ part: BoundParts,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<Routing> {
+            await part.loop
+                .start {
+                    let worker = Routing(
+                        loop: part.loop,
+                        keeping: part.bound.value.network,
+                        data: shared.routing,
+                        server: shared.serverName,
+                        logger: shared.logger,
+                    )
+                    await worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
         /// Positions that the gates were asked about since the last call.
         private static func touched(_ parts: [BoundParts]) async -> [PositionID] {
             var touched: [PositionID] = []
@@ -199,6 +222,7 @@ extension RunningServer {
             await loop.start { await expiry.value.stop() }.value
             await loop.start { await warming.value.stop() }.value
             await loop.start { await sealing.value.stop() }.value
+            await loop.start { await routing.value.stop() }.value
             if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value

@@ -42,6 +42,19 @@ import Testing
         LedgerService/GetMoment              -       -       +        +     +
         LedgerService/ListPositionsAsOf      -       -       +        +     +
         LedgerService/ListReservationsAsOf   -       -       +        +     +
+        NetworkService/ImportNetwork         -       -       -        +     +
+        NetworkService/GetNetwork            -       -       +        +     +
+        NetworkService/ListNodes             +       -       +        +     +
+        NetworkService/SetNodeStatus         -       -       -        +     +
+        NetworkService/SetSlotCapacity       -       -       -        +     +
+        NetworkService/ListSlots             +       -       +        +     +
+        NetworkService/ListNetworkChanges    -       -       +        +     +
+        RuleService/PutRuleSet               -       -       -        +     +
+        RuleService/ValidateRuleSet          -       -       +        +     +
+        RuleService/GetRuleSet               -       -       +        +     +
+        RuleService/ListRuleSets             -       -       +        +     +
+        RuleService/AssignRuleSet            -       -       -        +     +
+        RuleService/ListRuleChanges          -       -       +        +     +
         OpsService/ListDrift                 -       -       +        +     +
         OpsService/ExplainDrift              -       -       +        +     +
         OpsService/RepairDrift               -       -       -        +     +

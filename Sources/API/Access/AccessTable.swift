@@ -78,6 +78,24 @@ package enum AccessTable {
             "ListPositionsAsOf": .roles(auditing),
             "ListReservationsAsOf": .roles(auditing),
         ],
+        "holdfast.v1.NetworkService": [
+            "ImportNetwork": .roles(stockKeeping),
+            "GetNetwork": .roles(auditing),
+            "ListNodes": .roles(reading),
+            "SetNodeStatus": .roles(stockKeeping),
+            "SetSlotCapacity": .roles(stockKeeping),
+            "ListSlots": .roles(reading),
+            "ListNetworkChanges": .roles(auditing),
+        ],
+        "holdfast.v1.RuleService": [
+            "PutRuleSet": .roles(stockKeeping),
+            // Changes nothing, and tells names of nodes that are not there.
+            "ValidateRuleSet": .roles(auditing),
+            "GetRuleSet": .roles(auditing),
+            "ListRuleSets": .roles(auditing),
+            "AssignRuleSet": .roles(stockKeeping),
+            "ListRuleChanges": .roles(auditing),
+        ],
         "holdfast.v1.OpsService": [
             "ListDrift": .roles(watching),
             "ExplainDrift": .roles(watching),

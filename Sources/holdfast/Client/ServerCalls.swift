@@ -16,6 +16,8 @@ enum ServiceName: String {
     case counts = "holdfast.v1.CountService"
     case ledger = "holdfast.v1.LedgerService"
     case ops = "holdfast.v1.OpsService"
+    case network = "holdfast.v1.NetworkService"
+    case rules = "holdfast.v1.RuleService"
 }
 
 /// A connection to a server.
