@@ -31,7 +31,10 @@ package enum MethodPriority {
             "holdfast.v1.InventoryService": ["Receive", "ReceiveTransfer"],
         ],
         .normal: [
-            "holdfast.v1.ReservationService": ["Reserve", "ReserveStream", "Change"],
+            "holdfast.v1.ReservationService": [
+                "Reserve", "ReserveStream", "ReserveAndRoute", "Change",
+            ],
+            "holdfast.v1.RoutingService": ["Route"],
             "holdfast.v1.OrderService": ["PlaceOrder"],
             "holdfast.v1.InventoryService": [
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
@@ -59,6 +62,7 @@ package enum MethodPriority {
                 "ValidateRuleSet", "GetRuleSet", "ListRuleSets", "ListRuleChanges",
             ],
             "holdfast.v1.OpsService": ["ListDrift", "ExplainDrift"],
+            "holdfast.v1.RoutingService": ["ExplainRoute", "SimulateRoutes", "ListDecisions"],
         ],
         .exempt: [
             "grpc.health.v1.Health": ["Check", "Watch"],

@@ -15,7 +15,7 @@ package enum ServedMethods {
         + paths(
             "holdfast.v1.ReservationService",
             [
-                "Reserve", "ReserveStream", "GetReservation", "Extend", "Confirm", "Release",
+                "Reserve", "ReserveStream", "ReserveAndRoute", "GetReservation", "Extend", "Confirm", "Release",
                 "Change", "Transfer",
             ]
         )
@@ -49,6 +49,10 @@ package enum ServedMethods {
             ]
         )
         + paths("holdfast.v1.OpsService", ["ListDrift", "ExplainDrift", "RepairDrift"])
+        + paths(
+            "holdfast.v1.RoutingService",
+            ["Route", "ExplainRoute", "SimulateRoutes", "ListDecisions"]
+        )
         + paths("grpc.health.v1.Health", ["Check", "Watch"])
         + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])
         + paths("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"])

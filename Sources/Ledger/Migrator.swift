@@ -196,6 +196,7 @@ struct Migration: Sendable {
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
         Migration("V0015_network", PackageResources.V0015_network_sql),
         Migration("V0016_rule_sets", PackageResources.V0016_rule_sets_sql),
+        Migration("V0017_route_decisions", PackageResources.V0017_route_decisions_sql),
     ]
 }
 

@@ -35,7 +35,7 @@ struct Holdfast: AsyncParsableCommand {
         subcommands: [
             Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
             ReservationCommand.self, OrderCommand.self, CountCommand.self, NodeCommand.self,
-            RulesCommand.self, LedgerCommand.self,
+            RulesCommand.self, RouteCommand.self, LedgerCommand.self,
             Drift.self, Access.self,
         ],
     )

@@ -103,11 +103,47 @@ final class LoopParts {
         let rules = RuleLedger(postgres: shared.postgres)
         RuleService(keeping: RuleKeeping(ledger: rules, data: shared.routing))
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        registerRouting(on: &registry, reserving, newRequestID)
         for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
         }
         return registry
+    }
+}
+
+extension LoopParts {
+    /// Routing, and reserving with it.
+    private func registerRouting(
+        on registry: inout ServiceRegistry,
+        _ reserving: Reserving<ServingGate, LoopLedger, LedgerRows>,
+        _ newRequestID: @escaping RequestIDs,
+    ) {
+        let (gate, ledger) = (gate, ledger)
+        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
+        let networks = NetworkLedger(postgres: shared.postgres)
+        var limits = RouteStockLimits()
+        limits.ageMs = shared.routeViewMs
+        let stock = RouteStock(
+            gate: LoopPeek(loop: loop, gate: gate),
+            ledger: routes,
+            limits: limits,
+        ) { positions, epoch async throws(Failure) in
+            try await gate.load(try await ledger.load(positions), epoch: epoch)
+        }
+        let planning = RoutePlanning(desk: shared.routeDesk, stock: stock, ledger: routes)
+        let rules = RuleSetFinder(networks: networks)
+        RoutingService(
+            planning: planning,
+            history: RouteHistory(ledger: routes, networks: networks, desk: shared.routeDesk),
+            rules: rules,
+        )
+        .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        RoutedReservationService(
+            reserving: RoutedReserving(reserving: reserving, routing: planning),
+            rules: rules,
+        )
+        .register(on: &registry, loop: loop, newRequestID: newRequestID)
     }
 }
 
@@ -125,7 +161,11 @@ struct SharedParts: Sendable {
     let requestIDs: RequestNumbers
     let serverName: String
     /// The network and the rule sets that every loop plans on.
-    let routing = RoutingData()
+    let routing: RoutingData
+    /// Where every loop plans.
+    let routeDesk: RouteDesk
+    /// How old the figures may be that are planned on, milliseconds.
+    let routeViewMs: Int64
     /// What the watcher for drift knows.
     let driftBoard = DriftBoard()
     /// The callers at start; nil: everybody may do everything.

@@ -35,6 +35,7 @@ extension RunningServer {
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
         private let routing: NIOLoopBound<Routing>
+        private let retention: NIOLoopBound<RouteRetentionWorker<RouteRetention>>
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
@@ -75,6 +76,7 @@ extension RunningServer {
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
                 routing: await route(first, shared),
+                retention: await retain(first, configuration, shared),
                 drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
@@ -170,6 +172,25 @@ extension RunningServer {
                 .value
         }
 
+        private static func retain(
+            _ part: BoundParts,
+            _ configuration: ServeConfiguration,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<RouteRetentionWorker<RouteRetention>> {
+            await part.loop
+                .start {
+                    let worker = RouteRetentionWorker(
+                        loop: part.loop,
+                        store: RouteRetention(postgres: shared.auditPostgres),
+                        days: configuration.routePreviewDays,
+                        logger: shared.logger,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
         /// Positions that the gates were asked about since the last call.
         private static func touched(_ parts: [BoundParts]) async -> [PositionID] {
             var touched: [PositionID] = []
@@ -223,6 +244,7 @@ extension RunningServer {
             await loop.start { await warming.value.stop() }.value
             await loop.start { await sealing.value.stop() }.value
             await loop.start { await routing.value.stop() }.value
+            await loop.start { await retention.value.stop() }.value
             if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value

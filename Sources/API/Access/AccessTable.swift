@@ -48,6 +48,7 @@ package enum AccessTable {
         "holdfast.v1.ReservationService": [
             "Reserve": .roles(holding),
             "ReserveStream": .roles(holding),
+            "ReserveAndRoute": .roles(holding),
             "GetReservation": .roles(reading.union(.channel)),
             "Extend": .roles(holding),
             "Confirm": .roles(holding),
@@ -95,6 +96,13 @@ package enum AccessTable {
             "ListRuleSets": .roles(auditing),
             "AssignRuleSet": .roles(stockKeeping),
             "ListRuleChanges": .roles(auditing),
+        ],
+        "holdfast.v1.RoutingService": [
+            "Route": .roles(reading.union(.channel)),
+            "ExplainRoute": .roles(reading.union(.channel)),
+            // Tells of all channels, and takes its time.
+            "SimulateRoutes": .roles(auditing),
+            "ListDecisions": .roles(reading.union(.channel)),
         ],
         "holdfast.v1.OpsService": [
             "ListDrift": .roles(watching),

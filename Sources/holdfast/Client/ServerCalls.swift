@@ -18,6 +18,7 @@ enum ServiceName: String {
     case ops = "holdfast.v1.OpsService"
     case network = "holdfast.v1.NetworkService"
     case rules = "holdfast.v1.RuleService"
+    case routing = "holdfast.v1.RoutingService"
 }
 
 /// A connection to a server.

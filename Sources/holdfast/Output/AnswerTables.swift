@@ -47,6 +47,12 @@ func reservationText(_ reservation: Holdfast_V1_Reservation) -> String {
             line.sku, line.node, "\(line.quantity)", "\(line.held)", "\(line.confirmed)",
         ])
     }
+    for line in reservation.capacity {
+        table.add([
+            "\(line.what) of slot \(line.slotDay)/\(line.slotWindow)", line.node,
+            "\(line.quantity)", "\(line.held)", "\(line.confirmed)",
+        ])
+    }
     let fields = fieldsText([
         ("reservation", reservation.id),
         ("state", caseName(reservation.state)),
@@ -56,6 +62,7 @@ func reservationText(_ reservation: Holdfast_V1_Reservation) -> String {
         ("expires", momentText(reservation.expiresAt)),
         ("transferred to", reservation.transferredTo),
         ("order", reservation.orderID),
+        ("routed by", reservation.decisionID),
     ])
     return fields + "\n" + table.text
 }

@@ -30,6 +30,8 @@ enum ConfigurationKey: String, CaseIterable {
     case expiryIntervalMs = "expiry.interval.ms"
     case expiryBatchMax = "expiry.batch.max"
     case sealIntervalMs = "seal.interval.ms"
+    case routeViewMs = "route.view.ms"
+    case routePreviewDays = "route.preview.days"
     case driftIntervalMs = "drift.interval.ms"
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
@@ -203,6 +205,18 @@ enum ConfigurationKey: String, CaseIterable {
             1_000,
             "reservations",
             "Holds that one transaction ends.",
+        ),
+        .routeViewMs: number(
+            0...1_000,
+            10,
+            "ms",
+            "How old the figures may be that carts are planned on; what a plan takes is always checked.",
+        ),
+        .routePreviewDays: number(
+            1...3_650,
+            7,
+            "days",
+            "How long decisions are kept that nobody reserved by.",
         ),
         .sealIntervalMs: number(
             10...3_600_000,

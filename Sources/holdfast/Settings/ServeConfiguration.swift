@@ -41,6 +41,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
     var sealIntervalMs: Int64
+    var routeViewMs: Int64
+    var routePreviewDays: Int32
     /// 0: nobody watches for drift.
     var driftIntervalMs: Int64
     var driftPositionsMax: Int
@@ -91,6 +93,8 @@ struct ServeConfiguration: Equatable, Sendable {
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
         sealIntervalMs = Int64(values.number(.sealIntervalMs))
+        routeViewMs = Int64(values.number(.routeViewMs))
+        routePreviewDays = Int32(values.number(.routePreviewDays))
         driftIntervalMs = Int64(values.number(.driftIntervalMs))
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)

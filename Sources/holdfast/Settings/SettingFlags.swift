@@ -115,6 +115,16 @@ struct SettingFlags: ParsableArguments {
     )
     var sealIntervalMs: String?
     @Option(
+        name: ConfigurationKey.routeViewMs.optionName,
+        help: ConfigurationKey.routeViewMs.help
+    )
+    var routeViewMs: String?
+    @Option(
+        name: ConfigurationKey.routePreviewDays.optionName,
+        help: ConfigurationKey.routePreviewDays.help
+    )
+    var routePreviewDays: String?
+    @Option(
         name: ConfigurationKey.driftIntervalMs.optionName,
         help: ConfigurationKey.driftIntervalMs.help
     )
@@ -208,6 +218,8 @@ struct SettingFlags: ParsableArguments {
             .expiryIntervalMs: expiryIntervalMs,
             .expiryBatchMax: expiryBatchMax,
             .sealIntervalMs: sealIntervalMs,
+            .routeViewMs: routeViewMs,
+            .routePreviewDays: routePreviewDays,
             .driftIntervalMs: driftIntervalMs,
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
