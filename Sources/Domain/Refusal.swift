@@ -49,4 +49,6 @@ package enum EntityKind: String, Hashable, Sendable {
     case order
     case transfer
     case count
+    case shipment
+    case exception
 }

@@ -66,6 +66,8 @@ extension DigestBuilder {
         case order
         case orderCommand
         case count
+        case fulfilment
+        case exception
     }
 
     /// The digest of an idempotency key.

@@ -130,6 +130,8 @@ CREATE TABLE shipment_events (
     cancelled   int8[] NOT NULL,
     moved       int8[] NOT NULL,
     short       int8[] NOT NULL,
+    -- What it had of its capacity, by position.
+    capacity    int8[] NOT NULL,
     PRIMARY KEY (shipment, sequence)
 );
 CREATE UNIQUE INDEX shipment_events_request ON shipment_events (request_key)
@@ -339,10 +341,11 @@ CREATE FUNCTION note_shipments(
     )
     INSERT INTO shipment_events (shipment, sequence, at, kind, batch, request_key, fingerprint,
             principal, request_id, trace_id, code, note, status, carrier, tracking, numbers, open,
-            picked, leaving, missing, shipped, cancelled, moved, short)
+            picked, leaving, missing, shipped, cancelled, moved, short, capacity)
         SELECT c.id, c.events, p_at, p_kind, p_batch, p_key, p_fingerprint, p_principal,
             p_request_id, p_trace_id, p_code, p_note, c.status, c.carrier, c.tracking, l.numbers,
-            l.open, l.picked, l.leaving, l.missing, l.shipped, l.cancelled, l.moved, l.short
+            l.open, l.picked, l.leaving, l.missing, l.shipped, l.cancelled, l.moved, l.short, ARRAY(
+                SELECT t.units FROM shipment_capacity t WHERE t.shipment = c.id ORDER BY t.position)
         FROM counted c CROSS JOIN LATERAL (
             SELECT array_agg(l.number ORDER BY l.number) AS numbers,
                 array_agg(l.open ORDER BY l.number) AS open,
@@ -378,3 +381,22 @@ BEGIN
             p_request_id, p_trace_id, p_note, p_numbers, p_quantities);
     RETURN v_events;
 END $$;
+
+-- Shipments as they were after each of their events; the columns of an answer, without history.
+CREATE VIEW shipment_images AS
+SELECT s.id, s.order_key, s.number, s.node::text AS node, e.status, s.service, s.slot_day,
+    s.slot_window, s.promise_day, e.carrier, e.tracking, s.reservation, s.created_at,
+    e.at AS updated_at, e.numbers, l.skus, l.quantities, e.open, e.picked, e.leaving, e.missing,
+    e.shipped, e.cancelled, e.moved, e.short, c.skus AS capacity_skus, e.capacity, e.sequence,
+    s.due_day, s.events
+FROM shipments s
+JOIN shipment_events e ON e.shipment = s.id
+CROSS JOIN LATERAL (
+    SELECT array_agg(p.sku::text ORDER BY l.number) AS skus,
+        array_agg(l.quantity ORDER BY l.number) AS quantities
+    FROM shipment_lines l JOIN positions p ON p.id = l.position WHERE l.shipment = s.id
+) l
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(p.sku::text ORDER BY c.position), '{}') AS skus
+    FROM shipment_capacity c JOIN positions p ON p.id = c.position WHERE c.shipment = s.id
+) c;

@@ -135,10 +135,10 @@ BEGIN
         FROM unnest(p_numbers, p_units) AS u(number, units)
         WHERE l.shipment = q.shipment AND l.number = u.number;
     UPDATE shipments s SET status = state_after(s.id, s.status, 11::int2) WHERE s.id = q.shipment;
-    PERFORM note_shipments(ARRAY[q.shipment], p_kind, p_batch, p_at, NULL, NULL, p_principal,
-        p_request_id, p_trace_id, '', p_note);
     RETURN QUERY SELECT * FROM end_capacity(ARRAY[q.shipment],
         ARRAY[(SELECT sum(u) FROM unnest(p_units) AS u)::int8], false);
+    PERFORM note_shipments(ARRAY[q.shipment], p_kind, p_batch, p_at, NULL, NULL, p_principal,
+        p_request_id, p_trace_id, '', p_note);
 END $$;
 
 -- Swaps: what hold p_hold has becomes the order's, as far as the reroute still needs it; the rest of it
@@ -375,7 +375,7 @@ SELECT e.batch, e.at,
     sha256(record_send(ROW(17::int2, e.shipment, e.sequence, e.at, e.kind, e.batch, e.request_key,
         e.fingerprint, e.principal, e.request_id, e.trace_id, e.code, e.note, e.status, e.carrier,
         e.tracking, e.numbers, e.open, e.picked, e.leaving, e.missing, e.shipped, e.cancelled,
-        e.moved, e.short,
+        e.moved, e.short, e.capacity,
         -- What never changes of a shipment goes with the event that made it.
         CASE WHEN e.sequence = 1 THEN (
             SELECT record_send(ROW(s.order_key, s.number, s.node, s.service, s.slot_day,
