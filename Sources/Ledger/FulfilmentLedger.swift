@@ -8,7 +8,7 @@ package import Promising
 
 /// Decides about shipments and exceptions, and reads them.
 package struct FulfilmentLedger: FulfilmentPort, Sendable {
-    private let postgres: PostgresClient
+    let postgres: PostgresClient
 
     package init(postgres: PostgresClient) {
         self.postgres = postgres

@@ -2,17 +2,10 @@
 
 package import Base
 package import Domain
-package import Postgres
+internal import Postgres
 package import Promising
 
-/// Decides about re-routes, and knows what is free.
-package struct RerouteLedger: ReroutePort, FreeStockPort, Sendable {
-    private let postgres: PostgresClient
-
-    package init(postgres: PostgresClient) {
-        self.postgres = postgres
-    }
-
+extension FulfilmentLedger: ReroutePort, FreeStockPort {
     package func claim(
         limit: Int,
         leaseMs: Int,

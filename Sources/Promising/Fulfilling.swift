@@ -1,9 +1,6 @@
 // The use cases of fulfilment: Postgres decides, the gate hears of it before the caller does. What is
 // given up here is found another place by Rerouter.swift.
 
-package import Base
-package import Domain
-
 /// A node's work and people's, on one event loop.
 package struct Fulfilling<Ledger: FulfilmentPort, Gate: GatePort> {
     /// Where shipments are decided, and read from.

@@ -2,8 +2,8 @@
 // Whatever is lost on the way (this server, an answer) is found again by the next turn: the job is due
 // again when its lease is over, and asks for the same hold by the same key.
 
-package import Base
-package import Domain
+internal import Base
+internal import Domain
 
 /// Drives re-routes, on one event loop.
 package struct Rerouter<Ledger: ReroutePort, Gate: GatePort, Holds: HoldPort, Places: Rerouting> {

@@ -1,7 +1,7 @@
 // New places from free stock alone: nodes that have what is needed, as few of them as a greedy choice
 // finds. For orders that nobody routed: they were promised nothing but their units.
 
-package import Base
+internal import Base
 package import Domain
 
 /// What is free of a SKU at a node.

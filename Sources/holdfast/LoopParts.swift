@@ -13,6 +13,7 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Synchronization
+internal import Workers
 
 /// The parts of one loop.
 final class LoopParts {
@@ -64,9 +65,39 @@ final class LoopParts {
         DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
     }
 
+    typealias ServingHolds = Holding<ServingGate, LoopLedger, LedgerRows>
+    typealias ServingPlaces = StockRerouting<FulfilmentLedger, ServingHolds>
+    typealias ServingRerouteWorker = RerouteWorker<
+        FulfilmentLedger, ServingGate, ServingHolds, ServingPlaces
+    >
+
+    private var reserving: Reserving<ServingGate, LoopLedger, LedgerRows> {
+        Reserving(gate: gate, ledger: ledger, healing: healing)
+    }
+
+    /// Finds units another place that need one.
+    func rerouteWorker(attemptsMax: Int, intervalMs: Int64) -> ServingRerouteWorker {
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        let holds = Holding(reserving: reserving)
+        return ServingRerouteWorker(
+            loop: loop,
+            ledger: fulfilment,
+            driver: Rerouter(
+                ledger: fulfilment,
+                gate: gate,
+                holds: holds,
+                places: StockRerouting(stock: fulfilment, holds: holds),
+                attemptsMax: attemptsMax,
+            ),
+            attemptsMax: attemptsMax,
+            intervalMs: intervalMs,
+            logger: shared.logger,
+        )
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
-        let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
+        let reserving = reserving
         let stock = StockKeeping(ledger: Ledger.StockLedger(postgres: shared.postgres), gate: gate)
         let orders = Ordering(
             ledger: Ledger.OrderLedger(postgres: shared.postgres),
@@ -81,6 +112,9 @@ final class LoopParts {
         ReservationService(reserving: reserving)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        FulfilmentService(fulfilling: Fulfilling(ledger: fulfilment, gate: gate))
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         let counts = CountLedger(postgres: shared.postgres)
         CountService(counting: Counting(ledger: counts, gate: gate))

@@ -309,93 +309,38 @@ BEGIN
     outcome := 1;
 END $$;
 
--- The lines of V0012_sealed_ledger.sql, and those of the trails of shipments and exceptions.
-CREATE OR REPLACE VIEW ledger_lines AS
-SELECT g.batch, g.at,
-    sha256(record_send(ROW(1::int2, g.position, g.version, g.step, g.batch, g.at, g.kind,
-        g.on_hand_delta, g.held_delta, g.allocated_delta, g.safety_delta, g.damaged_delta,
-        g.quality_control_delta, g.in_transit_delta, g.free_after, g.channel, g.channel_safety,
-        g.principal, g.request_id, g.trace_id, g.reason, g.reference, g.after))) AS digest,
-    format('position_ledger %s version %s step %s',
-        (SELECT p.sku || '@' || p.node FROM positions p WHERE p.id = g.position),
-        g.version, g.step) AS place
-FROM position_ledger g
-UNION ALL
-SELECT r.batch, r.created_at,
-    sha256(record_send(ROW(2::int2, r.key, r.fingerprint, r.shard, r.batch, r.created_at,
-        r.first_expires_at, r.positions,
-        CASE WHEN r.events = 0 THEN r.quantities ELSE coalesce((
-            SELECT c.quantities_before FROM reservation_events c
-            WHERE c.key = r.key AND c.kind = 5 ORDER BY c.sequence LIMIT 1), r.quantities) END,
-        r.versions, r.owner, r.channel, r.principal, r.request_id, r.trace_id))),
-    format('reservations %s', r.key)
-FROM reservations r
-UNION ALL
-SELECT e.batch, e.at,
-    sha256(record_send(ROW(3::int2, e.key, e.sequence, e.at, e.kind, e.batch, e.request_key,
-        e.fingerprint, e.state, e.expires_at, e.quantities, e.held, e.confirmed, e.principal,
-        e.request_id, e.trace_id, e.reason, e.transferred_to, e.order_key, e.quantities_before))),
-    format('reservation_events %s sequence %s', e.key, e.sequence)
-FROM reservation_events e
-UNION ALL
-SELECT e.batch, e.at,
-    sha256(record_send(ROW(4::int2, e.order_key, e.sequence, e.at, e.kind, e.batch, e.request_key,
-        e.fingerprint, e.principal, e.request_id, e.trace_id, e.note, e.numbers, e.quantities,
-        -- What never changes of an order goes with the event that placed it, but for the customer: a
-        -- name may have to be erased.
-        CASE WHEN e.sequence = 1 THEN (
-            SELECT record_send(ROW(o.fingerprint, o.reservation, o.channel, o.external_id,
-                o.currency, o.total_minor, o.created_at, o.placed_at,
-                (SELECT array_agg(l.position ORDER BY l.number) FROM order_lines l
-                    WHERE l.order_key = o.key),
-                (SELECT array_agg(l.unit_price_minor ORDER BY l.number) FROM order_lines l
-                    WHERE l.order_key = o.key)))
-            FROM orders o WHERE o.key = e.order_key) END))),
-    format('order_events %s sequence %s', e.order_key, e.sequence)
-FROM order_events e
-UNION ALL
-SELECT c.batch, c.at,
-    sha256(record_send(ROW(5::int2, c.key, c.fingerprint, c.batch, c.at, c.positions, c.versions,
-        c.steps))),
-    format('stock_commands %s', c.key)
-FROM stock_commands c
-UNION ALL
-SELECT e.batch, e.at,
-    sha256(record_send(ROW(6::int2, e.id, e.sequence, e.at, e.kind, e.batch, e.request_key,
-        e.fingerprint, e.principal, e.request_id, e.trace_id, e.note, e.applied, e.version, e.step,
-        -- What never changes of a count goes with the event that proposed it.
-        CASE WHEN e.sequence = 1 THEN (
-            SELECT record_send(ROW(c.position, c.counted, c.counted_at, c.expected, c.difference,
-                c.reason, c.reference, c.principal, c.proposed_at))
-            FROM stock_counts c WHERE c.id = e.id) END))),
-    format('count_events %s sequence %s', e.id, e.sequence)
-FROM count_events e
-UNION ALL
-SELECT e.batch, e.at,
-    sha256(record_send(ROW(17::int2, e.shipment, e.sequence, e.at, e.kind, e.batch, e.request_key,
-        e.fingerprint, e.principal, e.request_id, e.trace_id, e.code, e.note, e.status, e.carrier,
-        e.tracking, e.numbers, e.open, e.picked, e.leaving, e.missing, e.shipped, e.cancelled,
-        e.moved, e.short, e.capacity,
-        -- What never changes of a shipment goes with the event that made it.
-        CASE WHEN e.sequence = 1 THEN (
-            SELECT record_send(ROW(s.order_key, s.number, s.node, s.service, s.slot_day,
-                s.slot_window, s.promise_day, s.reservation, s.created_at,
-                (SELECT array_agg(l.position ORDER BY l.number) FROM shipment_lines l
-                    WHERE l.shipment = s.id),
-                (SELECT array_agg(l.quantity ORDER BY l.number) FROM shipment_lines l
-                    WHERE l.shipment = s.id)))
-            FROM shipments s WHERE s.id = e.shipment) END))),
-    format('shipment_events %s sequence %s', e.shipment, e.sequence)
-FROM shipment_events e
-UNION ALL
-SELECT e.batch, e.at,
-    sha256(record_send(ROW(18::int2, e.id, e.sequence, e.at, e.kind, e.batch, e.request_key,
-        e.fingerprint, e.principal, e.request_id, e.trace_id, e.note,
-        CASE WHEN e.sequence = 1 THEN (
-            SELECT record_send(ROW(x.code, x.subject, x.order_key, x.line, x.shipment, x.opened_at))
-            FROM exceptions x WHERE x.id = e.id) END))),
-    format('exception_events %s sequence %s', e.id, e.sequence)
-FROM exception_events e;
+-- Seals cover the trails of shipments and exceptions.
+DO $$ BEGIN
+    EXECUTE 'CREATE OR REPLACE VIEW ledger_lines AS '
+        || rtrim(pg_get_viewdef('ledger_lines'::regclass), ';') || $view$
+    UNION ALL
+    SELECT e.batch, e.at,
+        sha256(record_send(ROW(17::int2, e.shipment, e.sequence, e.at, e.kind, e.batch,
+            e.request_key, e.fingerprint, e.principal, e.request_id, e.trace_id, e.code, e.note,
+            e.status, e.carrier, e.tracking, e.numbers, e.open, e.picked, e.leaving, e.missing,
+            e.shipped, e.cancelled, e.moved, e.short, e.capacity,
+            -- What never changes of a shipment goes with the event that made it.
+            CASE WHEN e.sequence = 1 THEN (
+                SELECT record_send(ROW(s.order_key, s.number, s.node, s.service, s.slot_day,
+                    s.slot_window, s.promise_day, s.reservation, s.created_at,
+                    (SELECT array_agg(l.position ORDER BY l.number) FROM shipment_lines l
+                        WHERE l.shipment = s.id),
+                    (SELECT array_agg(l.quantity ORDER BY l.number) FROM shipment_lines l
+                        WHERE l.shipment = s.id)))
+                FROM shipments s WHERE s.id = e.shipment) END))),
+        format('shipment_events %s sequence %s', e.shipment, e.sequence)
+    FROM shipment_events e
+    UNION ALL
+    SELECT e.batch, e.at,
+        sha256(record_send(ROW(18::int2, e.id, e.sequence, e.at, e.kind, e.batch, e.request_key,
+            e.fingerprint, e.principal, e.request_id, e.trace_id, e.note,
+            CASE WHEN e.sequence = 1 THEN (
+                SELECT record_send(ROW(x.code, x.subject, x.order_key, x.line, x.shipment,
+                    x.opened_at))
+                FROM exceptions x WHERE x.id = e.id) END))),
+        format('exception_events %s sequence %s', e.id, e.sequence)
+    FROM exception_events e $view$;
+END $$;
 
 -- Orders of before get their shipments: one for each node.
 DO $$
