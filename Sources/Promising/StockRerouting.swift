@@ -80,6 +80,12 @@ package struct StockRerouting<Stock: FreeStockPort, Holds: HoldPort>: Rerouting 
         package var wanted: Int64
         package var found: Int64
 
+        package init(sku: String, wanted: Int64, found: Int64) {
+            self.sku = sku
+            self.wanted = wanted
+            self.found = found
+        }
+
         package var description: String {
             "\(found) of \(wanted) units of \(sku) are free at nodes that may have them"
         }

@@ -111,6 +111,7 @@ import Testing
             ],
             createdAt: Instant(seconds: 1),
             updatedAt: Instant(seconds: 8),
+            placedAt: nil,
             reservationID: .random(),
         )
         // allocated, shipped, cancelled, backordered after each event.

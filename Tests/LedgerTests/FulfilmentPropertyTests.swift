@@ -26,9 +26,10 @@ import Testing
                 if done, number.isMultiple(of: 20) { try await expect(model, store, seed) }
             }
             try await expect(model, store, seed)
-            #expect(run.done > 80, "seed \(seed): a run in which nothing is done proves nothing")
+            #expect(run.done > 60, "seed \(seed): a run in which nothing is done proves nothing")
             #expect(model.seen.count >= 10, "seed \(seed): only \(model.seen)")
             #expect(try store.faults() == "", "seed \(seed)")
+            #expect(try store.tampered() == "", "seed \(seed)")
         }
     }
 
@@ -36,7 +37,7 @@ import Testing
     func `commands in each other's way leave the books whole`(seed: UInt64) async throws {
         try await withStore(connections: 6) { store in
             try await store.network()
-            for number in 0..<4 { _ = try await store.order("shared-\(number)", a: 3, b: 2) }
+            for number in 0..<4 { _ = try await store.shipment(of: "shared-\(number)", a: 3, b: 2) }
             let done = try await withThrowingTaskGroup(of: Int.self) { group in
                 for worker in 0..<6 {
                     group.addTask {
@@ -52,6 +53,7 @@ import Testing
             }
             #expect(done > 30, "seed \(seed): \(done)")
             #expect(try store.faults() == "", "seed \(seed)")
+            #expect(try store.tampered() == "", "seed \(seed)")
             for number in 0..<4 {
                 let order = try await store.order("shared-\(number)")
                 let last = try #require(order.history.last?.sequence)

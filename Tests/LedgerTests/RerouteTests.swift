@@ -14,7 +14,7 @@ import Testing
     @Test func `rejected units move to their new place in one step`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             let rejected = try await store.step("r", made.id, .reject, code: "NO_STAFF").shipment()
             #expect(rejected.status == .rejected)
             #expect(rejected.buckets(1) == [0, 0, 4, 0, 0, 0, 0, 0])
@@ -61,7 +61,7 @@ import Testing
     @Test func `missing units go to quality control, and nobody is promised them`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("a", made.id, .accept).shipment()
             let picked = try await store.step("p", made.id, .pick, [(1, 1), (2, 3)]).shipment()
             #expect(picked.status == .incomplete)
@@ -93,7 +93,7 @@ import Testing
     {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("r", made.id, .reject, code: "X").shipment()
             let job = try #require(try await store.claim().first)
             try await #expect(
@@ -108,7 +108,7 @@ import Testing
             #expect(try store.faults() == "")
             // All of it was cancelled: the hold is released whole.
             _ = try await store.change("c2", "o1", .cancel, []).result()
-            let other = try await store.order("o2")
+            let other = try await store.shipment(of: "o2")
             _ = try await store.step("r2", other.id, .reject, code: "X").shipment()
             let second = try #require(try await store.claim().first)
             try await #expect(store.holdRouted("idle", [("A", 4)], at: "PAR", day: 3) == 1)
@@ -126,7 +126,7 @@ import Testing
     @Test func `a hold that has expired is not swapped in`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("r", made.id, .reject, code: "X").shipment()
             let job = try #require(try await store.claim().first)
             try await #expect(
@@ -149,7 +149,7 @@ import Testing
     @Test func `units without a place are backordered, tried again, and cancelled`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("r", made.id, .reject, code: "X").shipment()
             let job = try #require(try await store.claim().first)
             let lost = try await store.fulfilment.giveUp(
@@ -216,7 +216,7 @@ import Testing
     @Test func `an exception is resolved once, with a note that stays`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("a", made.id, .accept).shipment()
             _ = try await store.step("p", made.id, .pick, [(1, 3)]).shipment()
             let open = try #require(try await store.exceptions().first)
@@ -252,8 +252,8 @@ import Testing
     @Test func `withdrawn units are to go elsewhere, and packed ones stay`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
-            let other = try await store.order("o2")
+            let made = try await store.shipment(of: "o1")
+            let other = try await store.shipment(of: "o2")
             for step in [ShipmentStep.accept, .pick, .pack] {
                 _ = try await store.step("\(step)", other.id, step).shipment()
             }
@@ -345,7 +345,7 @@ import Testing
     @Test func `a job whose server died is found again with its hold`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             _ = try await store.step("r", made.id, .reject, code: "X").shipment()
             let holds = DirectHolds(store: store)
             let places = StockRerouting(stock: store.fulfilment, holds: holds)

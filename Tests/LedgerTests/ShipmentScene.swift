@@ -46,7 +46,7 @@ extension Store {
     }
 
     /// An order of A and B from London, with capacity; its shipment.
-    func order(_ name: String, a: Int64 = 4, b: Int64 = 3) async throws -> Shipment {
+    func shipment(of name: String, a: Int64 = 4, b: Int64 = 3) async throws -> Shipment {
         try await #expect(holdRouted("h-\(name)", [("A", a), ("B", b)], at: "LON", day: 1) == 1)
         _ = try await place(name, from: "h-\(name)", [line("A", a), line("B", b)]).result()
         return try #require(try await shipments(name).first)

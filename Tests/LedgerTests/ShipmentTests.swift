@@ -35,7 +35,7 @@ import Testing
     @Test func `no statement takes a shipment where it must not go`() async throws {
         try await withStore { store in
             try await store.network()
-            let shipment = try await store.order("o1")
+            let shipment = try await store.shipment(of: "o1")
             for was in FulfilmentStatus.allCases {
                 for becomes in FulfilmentStatus.allCases where becomes != was {
                     // The owner sets the state aside of the rule, then the rule is asked.
@@ -104,7 +104,7 @@ import Testing
     {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             var answers: [(name: String, step: ShipmentStep, shipment: Shipment)] = []
             for (name, step) in [
                 ("s1", ShipmentStep.accept), ("s2", .pick), ("s3", .pack), ("s4", .ship),
@@ -153,7 +153,7 @@ import Testing
     @Test func `a step that does not fit is refused and leaves no trace`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1")
+            let made = try await store.shipment(of: "o1")
             let before = try store.dump()
             for step in ShipmentStep.allCases where !step.states.contains(.scheduled) {
                 #expect(
@@ -198,7 +198,7 @@ import Testing
     @Test func `an order is cancelled where it hurts least`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1", a: 6, b: 2)
+            let made = try await store.shipment(of: "o1", a: 6, b: 2)
             _ = try await store.step("a", made.id, .accept).shipment()
             _ = try await store.step("r", made.id, .reject, [(1, 1)], code: "DAMAGED").shipment()
             // Three are in hand, one is missing: of the six of A one leaves, one is missing, four are
@@ -229,7 +229,7 @@ import Testing
     @Test func `an order ships in whatever state its shipments are`() async throws {
         try await withStore { store in
             try await store.network()
-            let made = try await store.order("o1", a: 6, b: 2)
+            let made = try await store.shipment(of: "o1", a: 6, b: 2)
             _ = try await store.step("a", made.id, .accept).shipment()
             _ = try await store.change("s1", "o1", .ship, [(1, 2)]).result()
             var shipment = try await store.shipments("o1")[0]
