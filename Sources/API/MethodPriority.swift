@@ -27,6 +27,10 @@ package enum MethodPriority {
         .high: [
             "holdfast.v1.ReservationService": ["Confirm", "Release", "Extend", "Transfer"],
             "holdfast.v1.OrderService": ["CancelOrder", "ShipOrder"],
+            "holdfast.v1.FulfilmentService": [
+                "AcceptShipment", "RejectShipment", "PickShipment", "PackShipment", "ShipShipment",
+                "DeliverShipment",
+            ],
             // Stock that is there and not known is stock that cannot be promised.
             "holdfast.v1.InventoryService": ["Receive", "ReceiveTransfer"],
         ],
@@ -39,6 +43,9 @@ package enum MethodPriority {
             "holdfast.v1.InventoryService": [
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
             ],
+            "holdfast.v1.FulfilmentService": [
+                "RerouteOrder", "ResolveException", "RetryException",
+            ],
             "holdfast.v1.CountService": ["ProposeCount", "ApproveCount", "RejectCount"],
             "holdfast.v1.NetworkService": ["ImportNetwork", "SetNodeStatus", "SetSlotCapacity"],
             "holdfast.v1.RuleService": ["PutRuleSet", "AssignRuleSet"],
@@ -49,6 +56,9 @@ package enum MethodPriority {
             "holdfast.v1.OrderService": ["GetOrder", "ListOrders"],
             "holdfast.v1.InventoryService": [
                 "GetAvailability", "WatchAvailability", "ListPositions", "ListLedger",
+            ],
+            "holdfast.v1.FulfilmentService": [
+                "ListWork", "ListShipments", "GetShipment", "ListExceptions", "GetException",
             ],
             "holdfast.v1.CountService": ["GetCount", "ListCounts"],
             "holdfast.v1.LedgerService": [

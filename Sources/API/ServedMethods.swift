@@ -24,6 +24,14 @@ package enum ServedMethods {
             ["PlaceOrder", "GetOrder", "CancelOrder", "ShipOrder", "ListOrders"]
         )
         + paths(
+            "holdfast.v1.FulfilmentService",
+            [
+                "ListWork", "ListShipments", "GetShipment", "AcceptShipment", "RejectShipment",
+                "PickShipment", "PackShipment", "ShipShipment", "DeliverShipment", "RerouteOrder",
+                "ListExceptions", "GetException", "ResolveException", "RetryException",
+            ]
+        )
+        + paths(
             "holdfast.v1.CountService",
             ["ProposeCount", "GetCount", "ListCounts", "ApproveCount", "RejectCount"]
         )

@@ -34,6 +34,8 @@ package enum Limits {
     package static let pageRowsMax = 1_000
     /// Rows of one page of orders.
     package static let orderPageRowsMax = 500
+    /// Rows of one page of shipments or exceptions.
+    package static let workPageRowsMax = 500
     /// Rows of one page of cycle counts.
     package static let countPageRowsMax = 500
     /// Positions looked at for one page of a moment; each is folded from its whole ledger.

@@ -69,4 +69,6 @@ package enum EntityKind: String, Hashable, Sendable {
     case node
     case slot
     case ruleSet = "rule_set"
+    case shipment
+    case exception
 }

@@ -68,6 +68,8 @@ extension DigestBuilder {
         case count
         /// Changes of the network and of rule sets.
         case network
+        case fulfilment
+        case exception
     }
 
     /// The digest of an idempotency key.

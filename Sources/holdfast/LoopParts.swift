@@ -13,6 +13,7 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Synchronization
+internal import Workers
 
 /// The parts of one loop.
 final class LoopParts {
@@ -69,9 +70,49 @@ final class LoopParts {
         NetworkKeeping(ledger: NetworkLedger(postgres: shared.postgres), gate: gate)
     }
 
+    typealias ServingHolds = Holding<ServingGate, LoopLedger, LedgerRows>
+    typealias ServingPlaces = RoutedRerouting<
+        ServingGate, LoopPeek<EpochStore>, LoopLedger, LedgerRows, RouteLedger, ServingHolds,
+        StockRerouting<FulfilmentLedger, ServingHolds>
+    >
+    typealias ServingRerouteWorker = RerouteWorker<
+        FulfilmentLedger, ServingGate, ServingHolds, ServingPlaces
+    >
+
+    private var reserving: Reserving<ServingGate, LoopLedger, LedgerRows> {
+        Reserving(gate: gate, ledger: ledger, healing: healing)
+    }
+
+    /// Finds units another place that need one.
+    func rerouteWorker(attemptsMax: Int, intervalMs: Int64) -> ServingRerouteWorker {
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        let reserving = reserving
+        let holds = Holding(reserving: reserving)
+        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
+        return ServingRerouteWorker(
+            loop: loop,
+            ledger: fulfilment,
+            driver: Rerouter(
+                ledger: fulfilment,
+                gate: gate,
+                holds: holds,
+                places: RoutedRerouting(
+                    routed: RoutedReserving(reserving: reserving, routing: planning(routes)),
+                    routes: routes,
+                    holds: holds,
+                    unrouted: StockRerouting(stock: fulfilment, holds: holds),
+                ),
+                attemptsMax: attemptsMax,
+            ),
+            attemptsMax: attemptsMax,
+            intervalMs: intervalMs,
+            logger: shared.logger,
+        )
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
-        let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
+        let reserving = reserving
         let stock = StockKeeping(ledger: Ledger.StockLedger(postgres: shared.postgres), gate: gate)
         let orders = Ordering(
             ledger: Ledger.OrderLedger(postgres: shared.postgres),
@@ -86,6 +127,9 @@ final class LoopParts {
         ReservationService(reserving: reserving)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        FulfilmentService(fulfilling: Fulfilling(ledger: fulfilment, gate: gate))
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         let counts = CountLedger(postgres: shared.postgres)
         CountService(counting: Counting(ledger: counts, gate: gate))
@@ -113,15 +157,11 @@ final class LoopParts {
 }
 
 extension LoopParts {
-    /// Routing, and reserving with it.
-    private func registerRouting(
-        on registry: inout ServiceRegistry,
-        _ reserving: Reserving<ServingGate, LoopLedger, LedgerRows>,
-        _ newRequestID: @escaping RequestIDs,
-    ) {
+    /// Plans on the hot view of this loop.
+    private func planning(
+        _ routes: RouteLedger
+    ) -> RoutePlanning<LoopPeek<EpochStore>, RouteLedger> {
         let (gate, ledger) = (gate, ledger)
-        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
-        let networks = NetworkLedger(postgres: shared.postgres)
         var limits = RouteStockLimits()
         limits.ageMs = shared.routeViewMs
         let stock = RouteStock(
@@ -131,7 +171,18 @@ extension LoopParts {
         ) { positions, epoch async throws(Failure) in
             try await gate.load(try await ledger.load(positions), epoch: epoch)
         }
-        let planning = RoutePlanning(desk: shared.routeDesk, stock: stock, ledger: routes)
+        return RoutePlanning(desk: shared.routeDesk, stock: stock, ledger: routes)
+    }
+
+    /// Routing, and reserving with it.
+    private func registerRouting(
+        on registry: inout ServiceRegistry,
+        _ reserving: Reserving<ServingGate, LoopLedger, LedgerRows>,
+        _ newRequestID: @escaping RequestIDs,
+    ) {
+        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
+        let networks = NetworkLedger(postgres: shared.postgres)
+        let planning = planning(routes)
         let rules = RuleSetFinder(networks: networks)
         RoutingService(
             planning: planning,

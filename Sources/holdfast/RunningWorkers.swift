@@ -1,5 +1,5 @@
-// The workers of a server, on its first loop: expiry, healing, sealing, and loading the view ahead of
-// requests.
+// The workers of a server, on its first loop: expiry, healing, sealing, re-routing, and loading the view
+// ahead of requests.
 
 internal import Domain
 internal import Gate
@@ -20,6 +20,7 @@ extension RunningServer {
             var warmed: Warm.Figures
             var sealedRows: Int64
             var sealLagMs: Int64
+            var rerouted: LoopParts.ServingRerouteWorker.Driver.Figures
         }
 
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
@@ -36,6 +37,7 @@ extension RunningServer {
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
         private let routing: NIOLoopBound<Routing>
         private let retention: NIOLoopBound<RouteRetentionWorker<RouteRetention>>
+        private let rerouting: NIOLoopBound<LoopParts.ServingRerouteWorker>
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
@@ -77,9 +79,28 @@ extension RunningServer {
                 sealing: await seal(first, configuration, shared),
                 routing: await route(first, shared),
                 retention: await retain(first, configuration, shared),
+                rerouting: await reroute(first, configuration),
                 drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
+        }
+
+        private static func reroute(
+            _ part: BoundParts,
+            _ configuration: ServeConfiguration,
+        ) async -> NIOLoopBound<LoopParts.ServingRerouteWorker> {
+            let attemptsMax = configuration.fulfilmentAttemptsMax
+            let intervalMs = configuration.fulfilmentIntervalMs
+            return await part.loop
+                .start {
+                    let worker = part.bound.value.rerouteWorker(
+                        attemptsMax: attemptsMax,
+                        intervalMs: intervalMs,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
         }
 
         private static func warm(
@@ -233,6 +254,7 @@ extension RunningServer {
                         warmed: warming.value.figures,
                         sealedRows: sealing.value.rows,
                         sealLagMs: sealing.value.lagMs,
+                        rerouted: rerouting.value.figures,
                     )
                 }
                 .value
@@ -245,6 +267,7 @@ extension RunningServer {
             await loop.start { await sealing.value.stop() }.value
             await loop.start { await routing.value.stop() }.value
             await loop.start { await retention.value.stop() }.value
+            await loop.start { await rerouting.value.stop() }.value
             if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value

@@ -32,6 +32,20 @@ import Testing
         OrderService/CancelOrder             -       +       -        +     +
         OrderService/ShipOrder               -       -       -        +     +
         OrderService/ListOrders              +       +       +        +     +
+        FulfilmentService/ListWork           -       -       +        +     +
+        FulfilmentService/ListShipments      +       -       +        +     +
+        FulfilmentService/GetShipment        +       -       +        +     +
+        FulfilmentService/AcceptShipment     -       -       -        +     +
+        FulfilmentService/RejectShipment     -       -       -        +     +
+        FulfilmentService/PickShipment       -       -       -        +     +
+        FulfilmentService/PackShipment       -       -       -        +     +
+        FulfilmentService/ShipShipment       -       -       -        +     +
+        FulfilmentService/DeliverShipment    -       -       -        +     +
+        FulfilmentService/RerouteOrder       -       -       -        +     +
+        FulfilmentService/ListExceptions     -       -       +        +     +
+        FulfilmentService/GetException       -       -       +        +     +
+        FulfilmentService/ResolveException   -       -       -        +     +
+        FulfilmentService/RetryException     -       -       -        +     +
         CountService/ProposeCount            -       -       -        +     +
         CountService/GetCount                -       -       +        +     +
         CountService/ListCounts              -       -       +        +     +

@@ -30,7 +30,7 @@ import Testing
             #expect(try await ledger.seal().rows > 0)
             let tables = [
                 "position_ledger", "reservation_events", "order_events", "count_events",
-                "stock_commands", "ledger_seals",
+                "stock_commands", "ledger_seals", "shipment_events", "exception_events",
             ]
             var attempts = tables.flatMap { table in
                 [

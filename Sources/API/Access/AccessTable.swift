@@ -64,6 +64,22 @@ package enum AccessTable {
             "ShipOrder": .roles(stockKeeping),
             "ListOrders": .roles(reading.union(.channel)),
         ],
+        "holdfast.v1.FulfilmentService": [
+            "ListWork": .roles(auditing),
+            "ListShipments": .roles(reading),
+            "GetShipment": .roles(reading),
+            "AcceptShipment": .roles(stockKeeping),
+            "RejectShipment": .roles(stockKeeping),
+            "PickShipment": .roles(stockKeeping),
+            "PackShipment": .roles(stockKeeping),
+            "ShipShipment": .roles(stockKeeping),
+            "DeliverShipment": .roles(stockKeeping),
+            "RerouteOrder": .roles(stockKeeping),
+            "ListExceptions": .roles(auditing),
+            "GetException": .roles(auditing),
+            "ResolveException": .roles(stockKeeping),
+            "RetryException": .roles(stockKeeping),
+        ],
         "holdfast.v1.CountService": [
             // That somebody else approves than who proposed is for the service to see to.
             "ProposeCount": .roles(stockKeeping),

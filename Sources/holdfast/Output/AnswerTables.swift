@@ -73,12 +73,13 @@ func orderText(_ order: Holdfast_V1_Order) -> String {
     let price = { (minor: Int64) in currency?.text(minor) ?? "\(minor)" }
     var lines = Table([
         .number("LINE"), .text("SKU"), .text("NODE"), .number("PRICE"), .number("ORDERED"),
-        .number("ALLOCATED"), .number("SHIPPED"), .number("CANCELLED"),
+        .number("ALLOCATED"), .number("SHIPPED"), .number("CANCELLED"), .number("BACKORDERED"),
     ])
     for line in order.lines {
         lines.add([
             "\(line.number)", line.sku, line.node, price(line.unitPriceMinor), "\(line.ordered)",
             "\(line.allocated)", "\(line.shipped)", "\(line.cancelled)",
+            "\(line.backordered)",
         ])
     }
     let fields = fieldsText([

@@ -35,6 +35,8 @@ enum ConfigurationKey: String, CaseIterable {
     case driftIntervalMs = "drift.interval.ms"
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
+    case fulfilmentAttemptsMax = "fulfilment.attempts.max"
+    case fulfilmentIntervalMs = "fulfilment.interval.ms"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -241,6 +243,18 @@ enum ConfigurationKey: String, CaseIterable {
             100,
             "positions",
             "Positions that the slow walk over all of them audits in one round.",
+        ),
+        .fulfilmentAttemptsMax: number(
+            0...100,
+            3,
+            "times",
+            "How often units of a line are given another node before people are asked.",
+        ),
+        .fulfilmentIntervalMs: number(
+            10...60_000,
+            100,
+            "ms",
+            "Pause between two looks for units that need another node.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

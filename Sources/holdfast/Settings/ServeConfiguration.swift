@@ -47,6 +47,9 @@ struct ServeConfiguration: Equatable, Sendable {
     var driftIntervalMs: Int64
     var driftPositionsMax: Int
     var driftWalkMax: Int
+    /// How often units of a line are given another place.
+    var fulfilmentAttemptsMax: Int
+    var fulfilmentIntervalMs: Int64
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -98,6 +101,8 @@ struct ServeConfiguration: Equatable, Sendable {
         driftIntervalMs = Int64(values.number(.driftIntervalMs))
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)
+        fulfilmentAttemptsMax = values.number(.fulfilmentAttemptsMax)
+        fulfilmentIntervalMs = Int64(values.number(.fulfilmentIntervalMs))
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

@@ -140,6 +140,16 @@ struct SettingFlags: ParsableArguments {
     )
     var driftWalkMax: String?
     @Option(
+        name: ConfigurationKey.fulfilmentAttemptsMax.optionName,
+        help: ConfigurationKey.fulfilmentAttemptsMax.help
+    )
+    var fulfilmentAttemptsMax: String?
+    @Option(
+        name: ConfigurationKey.fulfilmentIntervalMs.optionName,
+        help: ConfigurationKey.fulfilmentIntervalMs.help
+    )
+    var fulfilmentIntervalMs: String?
+    @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
     )
@@ -223,6 +233,8 @@ struct SettingFlags: ParsableArguments {
             .driftIntervalMs: driftIntervalMs,
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
+            .fulfilmentAttemptsMax: fulfilmentAttemptsMax,
+            .fulfilmentIntervalMs: fulfilmentIntervalMs,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,
