@@ -65,7 +65,7 @@ package enum SwapOutcome: Sendable {
     case done(units: Int64, Settlement)
     /// It was done before, or nothing needs a place any more: the hold is not used by this call.
     case over
-    /// The hold is not there any more.
+    /// The hold is not there any more, or a node that it is at has given the units up meanwhile.
     case holdLost
 }
 

@@ -115,11 +115,12 @@ package struct Rerouter<Ledger: ReroutePort, Gate: GatePort, Holds: HoldPort, Pl
                 await settle(settlement)
             case .over: await holds.release(id: key, origin: origin)
             case .holdLost:
+                await holds.release(id: key, origin: origin)
                 try await ledger.postpone(
                     job.id,
                     ms: 0,
                     withNextHold: true,
-                    detail: "the hold of the new place was lost",
+                    detail: "the new place was lost before it was taken over",
                 )
             }
         }

@@ -146,6 +146,32 @@ import Testing
         }
     }
 
+    @Test func `a node that gives a SKU up while it is asked is not swapped in`() async throws {
+        try await withStore { store in
+            try await store.network()
+            try await store.hold(
+                "h",
+                [Demand(key: key("A"), quantity: 2), Demand(key: key("A", "MAN"), quantity: 2)]
+            )
+            let lines = [
+                line("A", 2), PlacedLine(key: key("A", "MAN"), quantity: 2, unitPriceMinor: 1),
+            ]
+            _ = try await store.place("o1", from: "h", lines).result()
+            let shipments = try await store.shipments("o1")
+            _ = try await store.step("r1", shipments[0].id, .reject, code: "X").shipment()
+            let job = try #require(try await store.claim().first)
+            // Manchester is asked, and has units; then it gives up its own.
+            try await #expect(store.holdRouted("new", [("A", 2)], at: "MAN", day: 2) == 1)
+            _ = try await store.step("r2", shipments[1].id, .reject, code: "X").shipment()
+            guard case .holdLost = try await store.swap(job, "new") else {
+                Issue.record("units went to a node that has given them up")
+                return
+            }
+            #expect(try await store.shipments("o1").count == 2)
+            #expect(try store.faults() == "")
+        }
+    }
+
     @Test func `units without a place are backordered, tried again, and cancelled`() async throws {
         try await withStore { store in
             try await store.network()

@@ -151,7 +151,7 @@ END $$;
 -- Swaps: what hold p_hold has becomes the order's, as far as the reroute still needs it; the rest of it
 -- is free again. p_key names this attempt.
 -- Out: outcome: 1 done, 2 done before, 7 not found, 8 wrong state, 13 the hold has expired;
---      what: `reroute` or `reservation`. The others as in V0005_orders.sql.
+--      14 the hold is at a node that has given the SKU up. what: `reroute` or `reservation`. The others as in V0005_orders.sql.
 CREATE FUNCTION swap_reroute(
     p_key uuid, p_reroute uuid, p_hold uuid,
     p_principal text, p_request_id text, p_trace_id text,
@@ -182,7 +182,11 @@ BEGIN
     v_now := clock_timestamp();
     outcome := CASE WHEN q.id IS NULL OR r.key IS NULL THEN 7
         WHEN q.state <> 1 OR r.state NOT IN (1, 5) THEN 8
-        WHEN r.state = 5 OR r.expires_at <= v_now THEN 13 END;
+        WHEN r.state = 5 OR r.expires_at <= v_now THEN 13
+        -- A node gave the SKU up since it was asked.
+        WHEN EXISTS (
+            SELECT FROM positions p JOIN route_exclusions e ON e.sku = p.sku AND e.node = p.node
+            WHERE p.id = ANY (r.positions) AND e.order_key = q.order_key) THEN 14 END;
     IF outcome IS NOT NULL THEN
         what := CASE WHEN q.id IS NULL OR (r.key IS NOT NULL AND q.state <> 1) THEN 'reroute'
             ELSE 'reservation' END;
