@@ -150,7 +150,8 @@ package struct FulfilmentLedger: FulfilmentPort, Sendable {
     }
 
     /// How many exceptions are open, by queue, and how many re-routes are pending.
-    package func openWork() async throws(Failure) -> (exceptions: [String: Int64], reroutes: Int64) {
+    package func openWork() async throws(Failure) -> (exceptions: [String: Int64], reroutes: Int64)
+    {
         var counts: [String: Int64] = [:]
         for row in try await postgres.run(FulfilmentStatements.countExceptions, []) {
             counts[row.text(0)] = row.int8(1)

@@ -50,7 +50,8 @@ package struct StockRerouting<Stock: FreeStockPort, Holds: HoldPort>: Rerouting 
                 of: question.lines.map(\.sku),
                 channel: question.channel,
             )
-            switch Self.choose(question.lines, free.filter { !question.excluded.contains($0.key) }) {
+            switch Self.choose(question.lines, free.filter { !question.excluded.contains($0.key) })
+            {
             case .failure(let missing): return .nowhere(missing.description)
             case .success(let places):
                 let outcome = try await holds.reserve(

@@ -70,7 +70,8 @@ import Testing
 
     @Test func `a node works with the commands, and what it gives up goes elsewhere`() throws {
         let stage = try Stage()
-        let stocked = try stage.run("stock", "receive", "F1@N1=10", "F2@N1=10", "F1@N2=9", "F2@N3=9")
+        let stock = ["F1@N1=10", "F2@N1=10", "F1@N2=9", "F2@N3=9"]
+        let stocked = try stage.run(["stock", "receive"] + stock)
         #expect(stocked.status == 0, "\(stocked.errors)")
         let order = try stage.order("F-1", "F1@N1=3:1.00", "F2@N1=2:1.00")
         let first = try #require(stage.shipments(order).first?["id"] as? String)
@@ -170,10 +171,11 @@ import Testing
             try await callers[0].receive([Units("R1", 60, at: node), Units("R2", 60, at: node)])
         }
         for round in 0..<10 {
-            let order = try await callers[0].place(
-                [Units("R1", 2), Units("R2", 1, at: "N2"), Units("R1", 3, at: "N2")],
-                external: "R-\(round)"
-            )
+            let order = try await callers[0]
+                .place(
+                    [Units("R1", 2), Units("R2", 1, at: "N2"), Units("R1", 3, at: "N2")],
+                    external: "R-\(round)"
+                )
             let shipments = try await callers[0].shipments(of: order.id)
             #expect(shipments.map(\.node) == ["N1", "N2"])
             // Both nodes reject at once, each twice by two servers, while somebody cancels a unit.
@@ -186,10 +188,11 @@ import Testing
                     }
                 }
                 group.addTask {
-                    let _: Holdfast_V1_Order = try await callers[1].cancel(
-                        order.id,
-                        lines: [(Int32(1 + round % 3), 1)]
-                    )
+                    let _: Holdfast_V1_Order = try await callers[1]
+                        .cancel(
+                            order.id,
+                            lines: [(Int32(1 + round % 3), 1)]
+                        )
                 }
                 try await group.waitForAll()
             }

@@ -44,7 +44,9 @@ import Testing
                 try await store.order("o1").history.map(\.kind) == [.placed, .rejected, .rerouted]
             )
             #expect(
-                try store.sql("SELECT state, order_key FROM reservations WHERE key = '\(id("new"))'")
+                try store.sql(
+                    "SELECT state, order_key FROM reservations WHERE key = '\(id("new"))'"
+                )
                     == "3|\(id("o1"))"
             )
             #expect(try await store.claim().isEmpty)
@@ -89,8 +91,7 @@ import Testing
         }
     }
 
-    @Test func `a swap takes what is still needed, and gives the rest of the hold back`() async throws
-    {
+    @Test func `a swap takes what is still needed and gives the rest back`() async throws {
         try await withStore { store in
             try await store.network()
             let made = try await store.shipment(of: "o1")

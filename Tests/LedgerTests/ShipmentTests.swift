@@ -12,7 +12,7 @@ import Testing
 @Suite struct ShipmentTests {
     @Test func `the transitions of the database are those of the domain`() async throws {
         try await withStore { store in
-            let rows = try store.sql("SELECT was, becomes FROM fulfilment_transitions ORDER BY 1, 2")
+            let rows = try store.sql("SELECT * FROM fulfilment_transitions ORDER BY 1, 2")
                 .split(separator: "\n").map(String.init)
             var ours: [String] = []
             for was in FulfilmentStatus.allCases {
@@ -21,13 +21,16 @@ import Testing
                 }
             }
             #expect(rows == ours)
-            let names = try store.sql("SELECT fulfilment_name(n::int2) FROM generate_series(1, 11) n")
+            let names =
+                try store.sql("SELECT fulfilment_name(n::int2) FROM generate_series(1, 11) n")
                 .split(separator: "\n").map(String.init)
             #expect(names == FulfilmentStatus.allCases.map(\.name))
             let codes = try store.sql("SELECT code, queue FROM exception_codes ORDER BY 1")
                 .split(separator: "\n").map(String.init)
             #expect(
-                codes == ExceptionCode.allCases.map { "\($0.rawValue)|\($0.queue.rawValue)" }.sorted()
+                codes
+                    == ExceptionCode.allCases.map { "\($0.rawValue)|\($0.queue.rawValue)" }
+                    .sorted()
             )
         }
     }
@@ -58,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `an order becomes a shipment for each node, with the capacity it took`() async throws {
+    @Test func `an order becomes shipments, with the capacity it took`() async throws {
         try await withStore { store in
             try await store.network()
             try await store.hold(
@@ -100,8 +103,7 @@ import Testing
         }
     }
 
-    @Test func `a node accepts, picks, packs, ships and delivers, and every answer stays`() async throws
-    {
+    @Test func `a node takes a shipment to its end, and every answer stays`() async throws {
         try await withStore { store in
             try await store.network()
             let made = try await store.shipment(of: "o1")

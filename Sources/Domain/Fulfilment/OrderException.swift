@@ -7,7 +7,9 @@ package enum ExceptionQueue: String, CaseIterable, Sendable {
     case payment, fraud, address, stock, capture, routing, carrier, returns, sre
 }
 
-/// What is wrong. The raw value is stored, and is what callers read.
+/// What is wrong.
+///
+/// The raw value is stored, and is what callers read.
 package enum ExceptionCode: String, CaseIterable, Sendable {
     case paymentMissing = "PAYMENT_MISSING"
     case paymentDeclined = "PAYMENT_DECLINED"
