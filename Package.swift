@@ -91,7 +91,7 @@ let package = Package(
         module("Loop", ["Base", deque] + nio),
         module("Domain", ["Base"]),
         module("Routing", ["Base", "Domain"]),
-        module("Promising", ["Base", "Domain", crypto]),
+        module("Promising", ["Base", "Domain", "Routing", crypto]),
         .target(
             name: "Messages",
             dependencies: [protobuf],
@@ -119,7 +119,9 @@ let package = Package(
         ),
         module(
             "API",
-            ["Base", "Domain", "Promising", "RPC", "Messages", "Loop", protobuf, crypto] + nio,
+            [
+                "Base", "Domain", "Promising", "RPC", "Routing", "Messages", "Loop", protobuf, crypto,
+            ] + nio,
             resources: [.embedInCode("Descriptors")],
         ),
 

@@ -63,7 +63,7 @@ package struct CountService<Ledger: CountPort, Gate: GatePort> {
     ) async throws(Status) -> Holdfast_V1_StockCount {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
-        validator.name(request.sku, "sku")
+        validator.sku(request.sku, "sku")
         validator.name(request.node, "node")
         validator.quantity(request.counted, "counted", in: 0...Limits.quantityMax)
         validator.note(request.reference, "reference")

@@ -187,7 +187,7 @@ extension Validator {
     fileprivate mutating func items(_ items: [Holdfast_V1_AvailabilityItem]) {
         guard lineCount(items.count, "items") else { return }
         for (index, item) in items.enumerated() {
-            name(item.sku, "items[\(index)].sku")
+            sku(item.sku, "items[\(index)].sku")
             optionalName(item.node, "items[\(index)].node")
         }
     }

@@ -21,7 +21,7 @@ extension InventoryService {
         }
         if validator.lineCount(request.lines.count, "lines") {
             for (index, line) in request.lines.enumerated() {
-                validator.name(line.sku, "lines[\(index)].sku")
+                validator.sku(line.sku, "lines[\(index)].sku")
                 validator.quantity(line.quantity, "lines[\(index)].quantity")
             }
         }

@@ -95,7 +95,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
         validator.note(request.reference, "reference")
         if validator.lineCount(request.lines.count, "lines") {
             for (index, line) in request.lines.enumerated() {
-                validator.name(line.sku, "lines[\(index)].sku")
+                validator.sku(line.sku, "lines[\(index)].sku")
                 validator.name(line.node, "lines[\(index)].node")
                 validator.quantity(line.quantity, "lines[\(index)].quantity")
                 validator.optionalKey(
@@ -149,7 +149,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
             // What a customer sends back is never negative: that would be a correction.
             let least = reason == .return ? 1 : -Limits.quantityMax
             for (index, line) in request.lines.enumerated() {
-                validator.name(line.sku, "lines[\(index)].sku")
+                validator.sku(line.sku, "lines[\(index)].sku")
                 validator.name(line.node, "lines[\(index)].node")
                 let range = least...Limits.quantityMax
                 validator.quantity(line.delta, "lines[\(index)].delta", in: range)
@@ -192,7 +192,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     ) async throws(Status) -> Holdfast_V1_StockAnswer {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
-        validator.name(request.sku, "sku")
+        validator.sku(request.sku, "sku")
         validator.name(request.node, "node")
         validator.quantity(request.quantity, "quantity")
         validator.note(request.reference, "reference")
@@ -236,7 +236,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     ) async throws(Status) -> Holdfast_V1_StockAnswer {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
-        validator.name(request.sku, "sku")
+        validator.sku(request.sku, "sku")
         validator.name(request.node, "node")
         validator.optionalName(request.channel, "channel")
         validator.quantity(request.quantity, "quantity", in: 0...Limits.quantityMax)
@@ -265,7 +265,7 @@ package struct InventoryService<Ledger: StockLedgerPort, Gate: GatePort> {
     ) async throws(Status) -> Holdfast_V1_StockAnswer {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
-        validator.name(request.sku, "sku")
+        validator.sku(request.sku, "sku")
         validator.name(request.node, "node")
         validator.key(request.reference, "reference")
         validator.quantity(request.quantity, "quantity", in: 0...Limits.quantityMax)

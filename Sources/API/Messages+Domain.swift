@@ -148,6 +148,7 @@ extension Holdfast_V1_OrderLine {
         allocated = line.quantities.allocated
         shipped = line.quantities.shipped
         cancelled = line.quantities.cancelled
+        backordered = line.quantities.backordered
     }
 }
 
@@ -161,6 +162,16 @@ extension Holdfast_V1_OrderEvent {
             case .placed: .placed
             case .cancelled: .cancelled
             case .shipped: .shipped
+            case .backordered: .backordered
+            case .rerouted: .rerouted
+            case .accepted: .accepted
+            case .rejected: .rejected
+            case .picked: .picked
+            case .packed: .packed
+            case .delivered: .delivered
+            case .shortPicked: .shortPicked
+            case .withdrawn: .withdrawn
+            case .reallocated: .reallocated
             }
         principal = event.origin.principal
         requestID = event.origin.requestID
@@ -182,6 +193,7 @@ extension Holdfast_V1_OrderStatus {
         case .partiallyShipped: self = .partiallyShipped
         case .shipped: self = .shipped
         case .cancelled: self = .cancelled
+        case .backordered: self = .backordered
         }
     }
 }
@@ -194,6 +206,7 @@ extension OrderStatus {
         case .partiallyShipped: self = .partiallyShipped
         case .shipped: self = .shipped
         case .cancelled: self = .cancelled
+        case .backordered: self = .backordered
         case .unspecified, .UNRECOGNIZED: return nil
         }
     }

@@ -19,6 +19,8 @@ extension Holdfast_V1_Reservation {
             message.confirmed = line.confirmed
             return message
         }
+        capacity = reservation.capacity.map { Holdfast_V1_CapacityLine($0) }
+        decisionID = reservation.decision?.description ?? ""
         owner = reservation.owner
         channel = reservation.channel
         createdAt = Google_Protobuf_Timestamp(reservation.createdAt)

@@ -27,16 +27,28 @@ package enum MethodPriority {
         .high: [
             "holdfast.v1.ReservationService": ["Confirm", "Release", "Extend", "Transfer"],
             "holdfast.v1.OrderService": ["CancelOrder", "ShipOrder"],
+            "holdfast.v1.FulfilmentService": [
+                "AcceptShipment", "RejectShipment", "PickShipment", "PackShipment", "ShipShipment",
+                "DeliverShipment",
+            ],
             // Stock that is there and not known is stock that cannot be promised.
             "holdfast.v1.InventoryService": ["Receive", "ReceiveTransfer"],
         ],
         .normal: [
-            "holdfast.v1.ReservationService": ["Reserve", "ReserveStream", "Change"],
+            "holdfast.v1.ReservationService": [
+                "Reserve", "ReserveStream", "ReserveAndRoute", "Change",
+            ],
+            "holdfast.v1.RoutingService": ["Route"],
             "holdfast.v1.OrderService": ["PlaceOrder"],
             "holdfast.v1.InventoryService": [
                 "Adjust", "MoveState", "Transfer", "SetSafetyStock", "SetIncoming",
             ],
+            "holdfast.v1.FulfilmentService": [
+                "RerouteOrder", "ResolveException", "RetryException",
+            ],
             "holdfast.v1.CountService": ["ProposeCount", "ApproveCount", "RejectCount"],
+            "holdfast.v1.NetworkService": ["ImportNetwork", "SetNodeStatus", "SetSlotCapacity"],
+            "holdfast.v1.RuleService": ["PutRuleSet", "AssignRuleSet"],
             "holdfast.v1.OpsService": ["RepairDrift"],
         ],
         .low: [
@@ -45,12 +57,22 @@ package enum MethodPriority {
             "holdfast.v1.InventoryService": [
                 "GetAvailability", "WatchAvailability", "ListPositions", "ListLedger",
             ],
+            "holdfast.v1.FulfilmentService": [
+                "ListWork", "ListShipments", "GetShipment", "ListExceptions", "GetException",
+            ],
             "holdfast.v1.CountService": ["GetCount", "ListCounts"],
             "holdfast.v1.LedgerService": [
                 "GetLedgerHead", "VerifyLedger", "GetMoment", "ListPositionsAsOf",
                 "ListReservationsAsOf",
             ],
+            "holdfast.v1.NetworkService": [
+                "GetNetwork", "ListNodes", "ListSlots", "ListNetworkChanges",
+            ],
+            "holdfast.v1.RuleService": [
+                "ValidateRuleSet", "GetRuleSet", "ListRuleSets", "ListRuleChanges",
+            ],
             "holdfast.v1.OpsService": ["ListDrift", "ExplainDrift"],
+            "holdfast.v1.RoutingService": ["ExplainRoute", "SimulateRoutes", "ListDecisions"],
         ],
         .exempt: [
             "grpc.health.v1.Health": ["Check", "Watch"],

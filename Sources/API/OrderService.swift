@@ -256,7 +256,7 @@ extension Validator {
     fileprivate mutating func check(_ lines: [Holdfast_V1_PlaceOrderLine]) {
         var total: Int64 = 0
         for (index, line) in lines.enumerated() {
-            name(line.sku, "lines[\(index)].sku")
+            sku(line.sku, "lines[\(index)].sku")
             name(line.node, "lines[\(index)].node")
             quantity(line.quantity, "lines[\(index)].quantity")
             quantity(

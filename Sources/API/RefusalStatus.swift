@@ -16,17 +16,21 @@ package struct RequestFields: Sendable {
     package var toNode: String?
     /// The field that says how many units.
     package var quantity: String
+    /// Stands before the names of lines: the message that they are in.
+    package var prefix: String
 
     package init(
         hasLines: Bool = true,
         id: String = "id",
         toNode: String? = nil,
         quantity: String = "quantity",
+        prefix: String = "",
     ) {
         self.hasLines = hasLines
         self.id = id
         self.toNode = toNode
         self.quantity = quantity
+        self.prefix = prefix
     }
 
     /// The request has `lines` and maybe an `id`.
@@ -38,7 +42,7 @@ package struct RequestFields: Sendable {
     func path(line: Int, _ part: String, key: PositionKey? = nil) -> String {
         if part == "node", let toNode { return key?.node == toNode ? "to_node" : "from_node" }
         if !hasLines { return part }
-        return line < 0 ? "lines" : "lines[\(line)].\(part)"
+        return line < 0 ? "\(prefix)lines" : "\(prefix)lines[\(line)].\(part)"
     }
 }
 
@@ -102,6 +106,16 @@ extension Status {
                 reason: "OWN_PROPOSAL",
                 field: fields.id,
                 metadata: ["id": id],
+            )
+        case .noRoute(let obstacle): self = .noRoute(obstacle, fields, decision: nil)
+        case .routed(let id):
+            self = .refused(
+                .failedPrecondition,
+                "reservation \(id) was routed: it is confirmed as a whole, and not changed",
+                reason: "ROUTED",
+                field: fields.id,
+                metadata: ["id": id.description],
+                more: [.precondition("STATE", "reservation/\(id)", "was routed")],
             )
         case .reservationExpired(let id):
             self = .refused(
@@ -259,7 +273,7 @@ extension Status {
 
     /// A status with ErrorInfo that names the field at fault; as a violation of the request too
     /// when the request itself is what must change.
-    private static func refused(
+    static func refused(
         _ code: StatusCode,
         _ message: String,
         reason: String,
@@ -296,7 +310,7 @@ extension Status {
     /// The domain of every ErrorInfo of ours.
     private static let domain = "holdfast"
     /// When holds of others that were under way will have been decided, milliseconds.
-    private static let contendedRetryMs: Int64 = 50
+    static let contendedRetryMs: Int64 = 50
 }
 
 extension StatusDetail {
@@ -313,7 +327,7 @@ extension StatusDetail {
         )
     }
 
-    fileprivate static func precondition(
+    static func precondition(
         _ type: String,
         _ subject: String,
         _ description: String,

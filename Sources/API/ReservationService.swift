@@ -363,7 +363,7 @@ extension Validator {
     ) {
         guard lineCount(lines.count, "lines", minimum: minimum) else { return }
         for (index, line) in lines.enumerated() {
-            name(line.sku, "lines[\(index)].sku")
+            sku(line.sku, "lines[\(index)].sku")
             name(line.node, "lines[\(index)].node")
             quantity(line.quantity, "lines[\(index)].quantity", in: least...Limits.quantityMax)
         }

@@ -15,13 +15,22 @@ package enum ServedMethods {
         + paths(
             "holdfast.v1.ReservationService",
             [
-                "Reserve", "ReserveStream", "GetReservation", "Extend", "Confirm", "Release",
+                "Reserve", "ReserveStream", "ReserveAndRoute", "GetReservation", "Extend",
+                "Confirm", "Release",
                 "Change", "Transfer",
             ]
         )
         + paths(
             "holdfast.v1.OrderService",
             ["PlaceOrder", "GetOrder", "CancelOrder", "ShipOrder", "ListOrders"]
+        )
+        + paths(
+            "holdfast.v1.FulfilmentService",
+            [
+                "ListWork", "ListShipments", "GetShipment", "AcceptShipment", "RejectShipment",
+                "PickShipment", "PackShipment", "ShipShipment", "DeliverShipment", "RerouteOrder",
+                "ListExceptions", "GetException", "ResolveException", "RetryException",
+            ]
         )
         + paths(
             "holdfast.v1.CountService",
@@ -34,7 +43,25 @@ package enum ServedMethods {
                 "ListReservationsAsOf",
             ]
         )
+        + paths(
+            "holdfast.v1.NetworkService",
+            [
+                "ImportNetwork", "GetNetwork", "ListNodes", "SetNodeStatus", "SetSlotCapacity",
+                "ListSlots", "ListNetworkChanges",
+            ]
+        )
+        + paths(
+            "holdfast.v1.RuleService",
+            [
+                "PutRuleSet", "ValidateRuleSet", "GetRuleSet", "ListRuleSets", "AssignRuleSet",
+                "ListRuleChanges",
+            ]
+        )
         + paths("holdfast.v1.OpsService", ["ListDrift", "ExplainDrift", "RepairDrift"])
+        + paths(
+            "holdfast.v1.RoutingService",
+            ["Route", "ExplainRoute", "SimulateRoutes", "ListDecisions"]
+        )
         + paths("grpc.health.v1.Health", ["Check", "Watch"])
         + paths("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"])
         + paths("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"])

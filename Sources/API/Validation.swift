@@ -44,6 +44,15 @@ package struct Validator {
         if !text.utf8.allSatisfy({ $0 < 0x80 }) { fail(field(), "must be ASCII") }
     }
 
+    /// A SKU that callers may use: those that begin with `@` are the capacities of nodes, which only
+    /// routing takes and the network sets.
+    package mutating func sku(_ text: String, _ field: @autoclosure () -> String) {
+        name(text, field())
+        if text.utf8.first == UInt8(ascii: "@") {
+            fail(field(), "must not begin with @: such SKUs are reserved")
+        }
+    }
+
     /// Like `name`, or empty.
     package mutating func optionalName(_ text: String, _ field: @autoclosure () -> String) {
         if !text.isEmpty { name(text, field()) }

@@ -4,6 +4,12 @@
 package enum Limits {
     /// Lines of one request.
     package static let linesMax = 500
+    /// Lines of a cart that is routed.
+    package static let cartLinesMax = 100
+    /// The weight of one unit.
+    package static let weightGramsMax: Int64 = 100_000_000
+    /// A postal code, in bytes of UTF-8.
+    package static let postalBytesMax = 16
     /// Units of one line.
     package static let quantityMax: Int64 = 1_000_000
     /// Units that a position may hold: far below 2^53, where the numbers of a Lua script end.
@@ -28,6 +34,8 @@ package enum Limits {
     package static let pageRowsMax = 1_000
     /// Rows of one page of orders.
     package static let orderPageRowsMax = 500
+    /// Rows of one page of shipments or exceptions.
+    package static let workPageRowsMax = 500
     /// Rows of one page of cycle counts.
     package static let countPageRowsMax = 500
     /// Positions looked at for one page of a moment; each is folded from its whole ledger.

@@ -10,14 +10,16 @@ package enum OrderStatus: Int16, CaseIterable, Sendable {
     case partiallyShipped = 2
     case shipped = 3
     case cancelled = 4
+    /// Nothing has shipped, and some units have no place.
+    case backordered = 5
 
     /// The status of an order with these lines; it is never set in any other way.
     package static func derived(from lines: [OrderLine]) -> OrderStatus {
         var total = LineQuantities()
         for line in lines { total.add(line.quantities) }
         if total.cancelled == total.ordered { return .cancelled }
-        if total.shipped == 0 { return .confirmed }
-        return total.allocated == 0 ? .shipped : .partiallyShipped
+        if total.shipped == 0 { return total.backordered > 0 ? .backordered : .confirmed }
+        return total.allocated + total.backordered == 0 ? .shipped : .partiallyShipped
     }
 }
 
@@ -27,14 +29,23 @@ package struct LineQuantities: Hashable, Sendable {
     package var allocated: Int64 = 0
     package var shipped: Int64 = 0
     package var cancelled: Int64 = 0
+    /// Without a place: no node could be found for them.
+    package var backordered: Int64 = 0
 
     package init() {}
 
-    package init(ordered: Int64, allocated: Int64, shipped: Int64, cancelled: Int64) {
+    package init(
+        ordered: Int64,
+        allocated: Int64,
+        shipped: Int64,
+        cancelled: Int64,
+        backordered: Int64 = 0,
+    ) {
         self.ordered = ordered
         self.allocated = allocated
         self.shipped = shipped
         self.cancelled = cancelled
+        self.backordered = backordered
     }
 
     package mutating func add(_ other: LineQuantities) {
@@ -42,12 +53,39 @@ package struct LineQuantities: Hashable, Sendable {
         allocated += other.allocated
         shipped += other.shipped
         cancelled += other.cancelled
+        backordered += other.backordered
     }
 
-    /// No unit is lost and none is made: ordered = allocated + shipped + cancelled.
+    /// No unit is lost and none is made: ordered = allocated + shipped + cancelled + backordered.
     package var isConserved: Bool {
-        ordered == allocated + shipped + cancelled && ordered > 0 && allocated >= 0
-            && shipped >= 0 && cancelled >= 0
+        ordered == allocated + shipped + cancelled + backordered && ordered > 0 && allocated >= 0
+            && shipped >= 0 && cancelled >= 0 && backordered >= 0
+    }
+}
+
+extension LineQuantities {
+    /// What an event about so many units of the line did to it.
+    fileprivate mutating func apply(_ kind: OrderEventKind, _ units: Int64) {
+        switch kind {
+        case .cancelled:
+            // Units without a place are cancelled first.
+            let homeless = min(units, backordered)
+            backordered -= homeless
+            allocated -= units - homeless
+            cancelled += units
+        case .shipped:
+            allocated -= units
+            shipped += units
+        case .backordered:
+            allocated -= units
+            backordered += units
+        case .reallocated:
+            backordered -= units
+            allocated += units
+        case .placed, .rerouted, .accepted, .rejected, .picked, .packed, .delivered, .shortPicked,
+            .withdrawn:
+            break
+        }
     }
 }
 
@@ -80,6 +118,21 @@ package enum OrderEventKind: Int16, CaseIterable, Sendable {
     case placed = 1
     case cancelled = 2
     case shipped = 3
+    /// Units lost their place and found no other.
+    case backordered = 4
+    /// Units moved to another node.
+    case rerouted = 5
+    case accepted = 6
+    case rejected = 7
+    case picked = 8
+    case packed = 9
+    case delivered = 10
+    /// Units were not found.
+    case shortPicked = 11
+    /// Units were taken from their node.
+    case withdrawn = 12
+    /// Units that had no place have one.
+    case reallocated = 13
 }
 
 /// Units of one line that an event was about.
@@ -187,13 +240,7 @@ extension Order {
         }
         for event in order.history {
             for part in event.lines {
-                let index = Int(part.number) - 1
-                switch event.kind {
-                case .placed: continue
-                case .cancelled: order.lines[index].quantities.cancelled += part.quantity
-                case .shipped: order.lines[index].quantities.shipped += part.quantity
-                }
-                order.lines[index].quantities.allocated -= part.quantity
+                order.lines[Int(part.number) - 1].quantities.apply(event.kind, part.quantity)
             }
         }
         order.status = .derived(from: order.lines)

@@ -33,6 +33,22 @@ package enum Refusal: Hashable, Sendable {
     case tooMany(line: Int, key: PositionKey)
     /// Who proposed it may not approve it.
     case ownProposal(kind: EntityKind, id: String)
+    /// A cart cannot be routed, proven by Postgres.
+    case noRoute(RouteObstacle)
+    /// The reservation was routed: it cannot be changed, nor confirmed in part.
+    case routed(id: ID)
+}
+
+/// What stands in the way of every plan for a cart.
+package enum RouteObstacle: Hashable, Sendable {
+    /// All nodes together have too few units.
+    case soldOut(line: Int, sku: String, requested: Int64, available: Int64)
+    /// With room in every slot there would be a plan.
+    case capacityFull
+    /// Something else: see `NoPlan`.
+    case other(NoPlan)
+    /// There would be a plan if pending holds of others failed; they are decided within moments.
+    case contended
 }
 
 /// Which part of a position's name is not known.
@@ -49,4 +65,10 @@ package enum EntityKind: String, Hashable, Sendable {
     case order
     case transfer
     case count
+    case decision
+    case node
+    case slot
+    case ruleSet = "rule_set"
+    case shipment
+    case exception
 }

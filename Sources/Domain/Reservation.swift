@@ -66,7 +66,12 @@ package struct Reservation: Hashable, Sendable {
     /// The digest of the idempotency key.
     package var id: ID
     package var state: ReservationState
+    /// The goods.
     package var lines: [ReservationLine]
+    /// What it takes of the nodes' capacity: positions whose SKUs are names of slots.
+    package var capacity: [ReservationLine]
+    /// The decision by which it was routed, if it was.
+    package var decision: ID?
     package var owner: String
     package var channel: String
     package var createdAt: Instant
@@ -78,6 +83,8 @@ package struct Reservation: Hashable, Sendable {
         id: ID,
         state: ReservationState,
         lines: [ReservationLine],
+        capacity: [ReservationLine] = [],
+        decision: ID? = nil,
         owner: String,
         channel: String,
         createdAt: Instant,
@@ -88,6 +95,8 @@ package struct Reservation: Hashable, Sendable {
         self.id = id
         self.state = state
         self.lines = lines
+        self.capacity = capacity
+        self.decision = decision
         self.owner = owner
         self.channel = channel
         self.createdAt = createdAt

@@ -14,6 +14,9 @@ package struct PositionKey: Hashable, Comparable, Sendable {
     package static func < (left: PositionKey, right: PositionKey) -> Bool {
         (left.sku, left.node) < (right.sku, right.node)
     }
+
+    /// True where the units are room in a slot of the node, not goods.
+    package var isCapacity: Bool { sku.utf8.first == UInt8(ascii: "@") }
 }
 
 /// The number that Postgres gave a position; it never changes and is never used again.

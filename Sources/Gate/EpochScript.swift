@@ -25,8 +25,7 @@ package struct OpenEpoch: Hashable, Sendable {
             text = text.replacing("~= REPLID", with: "== nil")
                 .replacing("open ~= EPOCH", with: "open == nil")
         }
-        let digest = Insecure.SHA1.hash(data: Array(text.utf8))
-        script = RedisScript(text: text, sha1: hexadecimal(digest))
+        script = RedisScript(text: text, sha1: RedisScript.digest(of: text))
     }
 
     private static let template = String(decoding: PackageResources.gate_lua, as: UTF8.self)
@@ -56,6 +55,13 @@ package enum GateKeys {
     /// The hash of a position.
     package static func position(_ id: Int64, epoch: Int64) -> String {
         "\(prefix(epoch: epoch))p\(id)"
+    }
+}
+
+extension RedisScript {
+    /// What a server knows a text by.
+    static func digest(of text: String) -> String {
+        hexadecimal(Insecure.SHA1.hash(data: Array(text.utf8)))
     }
 }
 

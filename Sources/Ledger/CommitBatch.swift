@@ -9,8 +9,28 @@ internal import Promising
 struct CommitBatch: Sendable {
     let requests: [CommitRequest]
 
-    /// The parameters of commit_batch, in its order.
+    /// The statement that commits it: that of routed ones costs the others nothing.
+    var statement: Statement {
+        requests.contains { $0.route != nil } ? SQL.commitRouted : SQL.commitBatch
+    }
+
+    /// The parameters of `statement`, in its order.
     func parameters() -> [PostgresValue] {
+        let plain = plainParameters()
+        let routed = requests.indices.filter { requests[$0].route != nil }
+        if routed.isEmpty { return plain }
+        let routes = requests.compactMap(\.route)
+        return plain + [
+            .int4s(routed.map { Int32($0 + 1) }),
+            .int8s(routes.map(\.network)),
+            .texts(routes.map(\.rules.name)),
+            .int4s(routes.map(\.rules.version)),
+            .texts(routes.map(\.shipments)),
+            .byteas(routes.map(\.body)),
+        ]
+    }
+
+    private func plainParameters() -> [PostgresValue] {
         var places: [PositionID: Int32] = [:]
         for request in requests {
             for line in request.lines { places[line.position] = 0 }
@@ -64,8 +84,8 @@ struct CommitBatch: Sendable {
         invariant(decisions.count == requests.count, "an outcome for each request")
         let outcomes = decisions.indices.map { index -> CommitOutcome in
             switch decisions[index] {
-            case 1, 2:
-                .committed(HoldTimes(createdAt: created[index], expiresAt: expires[index]))
+            case 1: .committed(HoldTimes(createdAt: created[index], expiresAt: expires[index]))
+            case 2: .repeated(HoldTimes(createdAt: created[index], expiresAt: expires[index]))
             case 3: .keyReused
             case 4: .refused(position: shortPositions[index], free: shortFree[index])
             default: invariantBroken("commit_batch decided \(decisions[index])")

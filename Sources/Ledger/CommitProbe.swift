@@ -7,6 +7,7 @@ package import Promising
 package enum CommitProbe {
     /// The bytes of the parameters of commit_batch.
     package static func bytes(of requests: [CommitRequest]) -> [UInt8] {
-        EncodedParameters(CommitBatch(requests: requests).parameters(), for: SQL.commitBatch).bytes
+        let batch = CommitBatch(requests: requests)
+        return EncodedParameters(batch.parameters(), for: batch.statement).bytes
     }
 }

@@ -131,7 +131,7 @@ package final class Committer: Sendable {
         // While it waits for its connection the first of its requests may become late.
         let deadline = batch.requests.lazy.map(\.deadline).min() ?? .never
         postgres.submit(
-            SQL.commitBatch,
+            batch.statement,
             batch.parameters(),
             lane: .writer(0),
             deadline: deadline,

@@ -184,7 +184,7 @@ package final class LoopLedger: ReservationLedgerPort {
         if !error.outcomeUnknown, let epoch = requests.first?.request.epoch {
             settle(
                 Settlement(epoch: epoch, rows: []),
-                requests.filter { !$0.request.sharesHold }.map { ($0.request.key, .dropped) },
+                requests.filter { !$0.request.sharesHold }.map { ($0.request.holdKey, .dropped) },
             )
         }
         for waiting in requests {
@@ -217,11 +217,11 @@ package final class LoopLedger: ReservationLedgerPort {
         var ending: [(key: ID, end: PendingEnd)] = []
         for (waiting, outcome) in zip(chunk, reply.outcomes) {
             switch outcome {
-            case .committed:
+            case .committed, .repeated:
                 for line in waiting.request.lines { touched.insert(line.position) }
-                ending.append((waiting.request.key, .committed))
+                ending.append((waiting.request.holdKey, .committed))
             case .keyReused, .refused:
-                if !waiting.request.sharesHold { ending.append((waiting.request.key, .dropped)) }
+                if !waiting.request.sharesHold { ending.append((waiting.request.holdKey, .dropped)) }
             case .epochMoved: continue
             }
         }

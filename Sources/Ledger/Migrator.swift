@@ -194,6 +194,16 @@ struct Migration: Sendable {
         Migration("V0012_sealed_ledger", PackageResources.V0012_sealed_ledger_sql),
         Migration("V0013_ledger_checks", PackageResources.V0013_ledger_checks_sql),
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
+        Migration("V0015_network", PackageResources.V0015_network_sql),
+        Migration("V0016_rule_sets", PackageResources.V0016_rule_sets_sql),
+        Migration("V0017_route_decisions", PackageResources.V0017_route_decisions_sql),
+        Migration("V0018_fulfilment", PackageResources.V0018_fulfilment_sql),
+        Migration(
+            "V0019_shipments_of_orders",
+            PackageResources.V0019_shipments_of_orders_sql
+        ),
+        Migration("V0020_node_work", PackageResources.V0020_node_work_sql),
+        Migration("V0021_reroutes", PackageResources.V0021_reroutes_sql),
     ]
 }
 

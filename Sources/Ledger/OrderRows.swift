@@ -33,7 +33,8 @@ extension OrderOutcome {
 }
 
 extension Refusal {
-    fileprivate init(
+    /// Reads why a command on an order or a shipment was refused; `order` is the id that it named.
+    init(
         _ row: PostgresRow,
         _ outcome: CommandOutcome,
         order: ID,
@@ -41,7 +42,12 @@ extension Refusal {
         numbers: [Int32],
     ) {
         let line = Int(row.optionalInt4(3) ?? 0)
-        let kind: EntityKind = row.optionalText(8) == "reservation" ? .reservation : .order
+        let kind: EntityKind =
+            switch row.optionalText(8) {
+            case "reservation": .reservation
+            case "shipment": .shipment
+            default: .order
+            }
         let id = kind == .reservation ? reservation : order
         switch outcome {
         case .keyReused:
@@ -89,16 +95,17 @@ extension PostgresRow {
 }
 
 extension ViewRow {
-    /// Reads the ledger row of an order command; nil when the gate need not hear of it.
-    fileprivate init?(orderRow row: PostgresRow) {
-        guard let position = row.optionalInt8(11), let delta = row.optionalInt8(13) else {
+    /// Reads the ledger row of an order command, whose columns begin at `first`; nil when the gate need
+    /// not hear of it.
+    init?(orderRow row: PostgresRow, first: Int = 11) {
+        guard let position = row.optionalInt8(first), let delta = row.optionalInt8(first + 2) else {
             return nil
         }
         self.init(
             position: position,
-            version: row.int8(12),
+            version: row.int8(first + 1),
             delta: delta,
-            free: row.int8(14),
+            free: row.int8(first + 3),
             isFresh: true,
         )
     }
@@ -119,7 +126,7 @@ extension Order {
             currency: row.text(4),
             totalMinor: row.int8(5),
             status: status,
-            lines: row.orderLines(),
+            lines: row.orderLines(backordered: hasHistory ? 29 : 19),
             history: hasHistory ? row.orderEvents() : [],
             createdAt: row.timestamptz(7),
             updatedAt: row.timestamptz(8),
@@ -130,7 +137,7 @@ extension Order {
 }
 
 extension PostgresRow {
-    fileprivate func orderLines() -> [OrderLine] {
+    fileprivate func orderLines(backordered backorderedColumn: Int) -> [OrderLine] {
         let numbers = int4s(11)
         let skus = texts(12)
         let nodes = texts(13)
@@ -139,6 +146,7 @@ extension PostgresRow {
         let allocated = int8s(16)
         let shipped = int8s(17)
         let cancelled = int8s(18)
+        let backordered = int8s(backorderedColumn)
         return numbers.indices.map { index in
             OrderLine(
                 number: numbers[index],
@@ -149,6 +157,7 @@ extension PostgresRow {
                     allocated: allocated[index],
                     shipped: shipped[index],
                     cancelled: cancelled[index],
+                    backordered: backordered[index],
                 ),
             )
         }

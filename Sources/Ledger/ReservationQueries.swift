@@ -64,6 +64,7 @@ struct CommandReply: Sendable {
                     what: "held",
                 )
             )
+        case 10: return .refused(.routed(id: command.id))
         case 8:
             let wanted = command.lines[line]
             return .refused(
@@ -323,7 +324,24 @@ extension PostgresRow {
     /// The line of a row of reservations.sql that is about a position.
     func line(at position: PositionID) -> ReservationLine? {
         if position == 0 || isNull(0) { return nil }
-        return int8s(13).firstIndex(of: position).map { reservation().lines[$0] }
+        return int8s(13).firstIndex(of: position).map { reservationLines()[$0] }
+    }
+
+    /// All lines of a row of reservations.sql, those of the nodes' capacity among them.
+    private func reservationLines() -> [ReservationLine] {
+        let quantities = int8s(2)
+        let held = int8s(3)
+        let confirmed = int8s(4)
+        let skus = texts(11)
+        let nodes = texts(12)
+        return skus.indices.map { index in
+            ReservationLine(
+                key: PositionKey(sku: skus[index], node: nodes[index]),
+                quantity: quantities[index],
+                held: held[index],
+                confirmed: confirmed[index],
+            )
+        }
     }
 
     /// A row of reservations.sql; nil where there is no such reservation.
@@ -335,22 +353,13 @@ extension PostgresRow {
         guard let state = ReservationState(rawValue: int2(1)) else {
             invariantBroken("a reservation in state \(int2(1))")
         }
-        let quantities = int8s(2)
-        let held = int8s(3)
-        let confirmed = int8s(4)
-        let skus = texts(11)
-        let nodes = texts(12)
+        let lines = reservationLines()
         return Reservation(
             id: uuid(0),
             state: state,
-            lines: skus.indices.map { index in
-                ReservationLine(
-                    key: PositionKey(sku: skus[index], node: nodes[index]),
-                    quantity: quantities[index],
-                    held: held[index],
-                    confirmed: confirmed[index],
-                )
-            },
+            lines: lines.filter { !$0.key.isCapacity },
+            capacity: lines.filter { $0.key.isCapacity },
+            decision: optionalUUID(14),
             owner: text(5),
             channel: text(6),
             createdAt: timestamptz(7),

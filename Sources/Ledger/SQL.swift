@@ -17,6 +17,15 @@ enum SQL {
             OID.texts, OID.texts, OID.texts, OID.int4s, OID.int4s, OID.int8s,
         ],
     )
+    static let commitRouted = Statement(
+        "commit_routed",
+        file: PackageResources.commit_routed_sql,
+        [
+            OID.int2, OID.int8, OID.int8s, OID.uuids, OID.uuids, OID.int4s, OID.texts, OID.texts,
+            OID.texts, OID.texts, OID.texts, OID.int4s, OID.int4s, OID.int8s,
+            OID.int4s, OID.int8s, OID.texts, OID.int4s, OID.texts, OID.byteas,
+        ],
+    )
     static let currentEpoch = Statement(
         "current_epoch",
         file: PackageResources.current_epoch_sql,

@@ -11,7 +11,8 @@
 /// Orders: units that belong to somebody, from the moment of placing to shipping or cancelling.
 ///
 /// A line is a set of buckets of units; the order's status is derived from them, never set.
-/// ordered = allocated + shipped + cancelled, always.
+/// ordered = allocated + shipped + cancelled + backordered, always. Where the units of a line lie, and
+/// who works on them, is told by the order's shipments (FulfilmentService).
 
 package import SwiftProtobuf
 
@@ -32,10 +33,10 @@ package nonisolated enum Holdfast_V1_OrderStatus: SwiftProtobuf.Enum, Swift.Case
   /// Never sent.
   case unspecified // = 0
 
-  /// Every unit that is not cancelled is allocated.
+  /// Every unit that is not cancelled is allocated to a node.
   case confirmed // = 1
 
-  /// Some units have shipped, others are allocated.
+  /// Some units have shipped, others are allocated or have no place.
   case partiallyShipped // = 2
 
   /// Every unit that is not cancelled has shipped.
@@ -43,6 +44,9 @@ package nonisolated enum Holdfast_V1_OrderStatus: SwiftProtobuf.Enum, Swift.Case
 
   /// Every unit is cancelled.
   case cancelled // = 4
+
+  /// Nothing has shipped, and some units have no place.
+  case backordered // = 5
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -56,6 +60,7 @@ package nonisolated enum Holdfast_V1_OrderStatus: SwiftProtobuf.Enum, Swift.Case
     case 2: self = .partiallyShipped
     case 3: self = .shipped
     case 4: self = .cancelled
+    case 5: self = .backordered
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -67,6 +72,7 @@ package nonisolated enum Holdfast_V1_OrderStatus: SwiftProtobuf.Enum, Swift.Case
     case .partiallyShipped: return 2
     case .shipped: return 3
     case .cancelled: return 4
+    case .backordered: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -78,6 +84,7 @@ package nonisolated enum Holdfast_V1_OrderStatus: SwiftProtobuf.Enum, Swift.Case
     .partiallyShipped,
     .shipped,
     .cancelled,
+    .backordered,
   ]
 
 }
@@ -97,6 +104,36 @@ package nonisolated enum Holdfast_V1_OrderEventKind: SwiftProtobuf.Enum, Swift.C
 
   /// Units were shipped.
   case shipped // = 3
+
+  /// Units lost their place and found no other.
+  case backordered // = 4
+
+  /// Units moved to another node.
+  case rerouted // = 5
+
+  /// A node took a shipment on.
+  case accepted // = 6
+
+  /// A node gave units up.
+  case rejected // = 7
+
+  /// Units were picked.
+  case picked // = 8
+
+  /// A shipment was packed.
+  case packed // = 9
+
+  /// A shipment arrived.
+  case delivered // = 10
+
+  /// Units were not found.
+  case shortPicked // = 11
+
+  /// Units were taken from their node: it is closed, or somebody asked.
+  case withdrawn // = 12
+
+  /// Units that had no place have one.
+  case reallocated // = 13
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -109,6 +146,16 @@ package nonisolated enum Holdfast_V1_OrderEventKind: SwiftProtobuf.Enum, Swift.C
     case 1: self = .placed
     case 2: self = .cancelled
     case 3: self = .shipped
+    case 4: self = .backordered
+    case 5: self = .rerouted
+    case 6: self = .accepted
+    case 7: self = .rejected
+    case 8: self = .picked
+    case 9: self = .packed
+    case 10: self = .delivered
+    case 11: self = .shortPicked
+    case 12: self = .withdrawn
+    case 13: self = .reallocated
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -119,6 +166,16 @@ package nonisolated enum Holdfast_V1_OrderEventKind: SwiftProtobuf.Enum, Swift.C
     case .placed: return 1
     case .cancelled: return 2
     case .shipped: return 3
+    case .backordered: return 4
+    case .rerouted: return 5
+    case .accepted: return 6
+    case .rejected: return 7
+    case .picked: return 8
+    case .packed: return 9
+    case .delivered: return 10
+    case .shortPicked: return 11
+    case .withdrawn: return 12
+    case .reallocated: return 13
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -129,6 +186,16 @@ package nonisolated enum Holdfast_V1_OrderEventKind: SwiftProtobuf.Enum, Swift.C
     .placed,
     .cancelled,
     .shipped,
+    .backordered,
+    .rerouted,
+    .accepted,
+    .rejected,
+    .picked,
+    .packed,
+    .delivered,
+    .shortPicked,
+    .withdrawn,
+    .reallocated,
   ]
 
 }
@@ -218,7 +285,7 @@ package nonisolated struct Holdfast_V1_OrderLine: Sendable {
   /// Stock keeping unit.
   package var sku: String = String()
 
-  /// The node that it ships from.
+  /// The node that it was placed for; its units may lie elsewhere by now.
   package var node: String = String()
 
   /// Price of one unit, in minor units of the currency.
@@ -235,6 +302,9 @@ package nonisolated struct Holdfast_V1_OrderLine: Sendable {
 
   /// Units cancelled.
   package var cancelled: Int64 = 0
+
+  /// Units without a place: no node could be found for them.
+  package var backordered: Int64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -464,7 +534,7 @@ package nonisolated struct Holdfast_V1_CancelOrderRequest: Sendable {
   /// Names this attempt, 1 to 128 bytes.
   package var idempotencyKey: String = String()
 
-  /// Which units; empty: all that are allocated. Each line at most once.
+  /// Which units; empty: all that are allocated or have no place. Each line at most once.
   package var lines: [Holdfast_V1_OrderLineQuantity] = []
 
   /// Why; up to 256 bytes.
@@ -563,11 +633,11 @@ package nonisolated struct Holdfast_V1_ListOrdersResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "holdfast.v1"
 
 nonisolated extension Holdfast_V1_OrderStatus: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ORDER_STATUS_UNSPECIFIED\0\u{1}ORDER_STATUS_CONFIRMED\0\u{1}ORDER_STATUS_PARTIALLY_SHIPPED\0\u{1}ORDER_STATUS_SHIPPED\0\u{1}ORDER_STATUS_CANCELLED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ORDER_STATUS_UNSPECIFIED\0\u{1}ORDER_STATUS_CONFIRMED\0\u{1}ORDER_STATUS_PARTIALLY_SHIPPED\0\u{1}ORDER_STATUS_SHIPPED\0\u{1}ORDER_STATUS_CANCELLED\0\u{1}ORDER_STATUS_BACKORDERED\0")
 }
 
 nonisolated extension Holdfast_V1_OrderEventKind: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ORDER_EVENT_KIND_UNSPECIFIED\0\u{1}ORDER_EVENT_KIND_PLACED\0\u{1}ORDER_EVENT_KIND_CANCELLED\0\u{1}ORDER_EVENT_KIND_SHIPPED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ORDER_EVENT_KIND_UNSPECIFIED\0\u{1}ORDER_EVENT_KIND_PLACED\0\u{1}ORDER_EVENT_KIND_CANCELLED\0\u{1}ORDER_EVENT_KIND_SHIPPED\0\u{1}ORDER_EVENT_KIND_BACKORDERED\0\u{1}ORDER_EVENT_KIND_REROUTED\0\u{1}ORDER_EVENT_KIND_ACCEPTED\0\u{1}ORDER_EVENT_KIND_REJECTED\0\u{1}ORDER_EVENT_KIND_PICKED\0\u{1}ORDER_EVENT_KIND_PACKED\0\u{1}ORDER_EVENT_KIND_DELIVERED\0\u{1}ORDER_EVENT_KIND_SHORT_PICKED\0\u{1}ORDER_EVENT_KIND_WITHDRAWN\0\u{1}ORDER_EVENT_KIND_REALLOCATED\0")
 }
 
 nonisolated extension Holdfast_V1_Order: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -666,7 +736,7 @@ nonisolated extension Holdfast_V1_Order: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension Holdfast_V1_OrderLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OrderLine"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}sku\0\u{1}node\0\u{3}unit_price_minor\0\u{1}ordered\0\u{1}allocated\0\u{1}shipped\0\u{1}cancelled\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}sku\0\u{1}node\0\u{3}unit_price_minor\0\u{1}ordered\0\u{1}allocated\0\u{1}shipped\0\u{1}cancelled\0\u{1}backordered\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -682,6 +752,7 @@ nonisolated extension Holdfast_V1_OrderLine: SwiftProtobuf.Message, SwiftProtobu
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.allocated) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.shipped) }()
       case 8: try { try decoder.decodeSingularInt64Field(value: &self.cancelled) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.backordered) }()
       default: break
       }
     }
@@ -712,6 +783,9 @@ nonisolated extension Holdfast_V1_OrderLine: SwiftProtobuf.Message, SwiftProtobu
     if self.cancelled != 0 {
       try visitor.visitSingularInt64Field(value: self.cancelled, fieldNumber: 8)
     }
+    if self.backordered != 0 {
+      try visitor.visitSingularInt64Field(value: self.backordered, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -724,6 +798,7 @@ nonisolated extension Holdfast_V1_OrderLine: SwiftProtobuf.Message, SwiftProtobu
     if lhs.allocated != rhs.allocated {return false}
     if lhs.shipped != rhs.shipped {return false}
     if lhs.cancelled != rhs.cancelled {return false}
+    if lhs.backordered != rhs.backordered {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

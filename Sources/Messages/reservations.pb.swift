@@ -140,12 +140,50 @@ package nonisolated struct Holdfast_V1_Reservation: Sendable {
   /// The order that was placed from it, or empty.
   package var orderID: String = String()
 
+  /// What it takes of the nodes' capacity, when it was routed.
+  package var capacity: [Holdfast_V1_CapacityLine] = []
+
+  /// The decision by which it was routed, or empty.
+  package var decisionID: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _expiresAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// Room in a slot of a node within a reservation.
+package nonisolated struct Holdfast_V1_CapacityLine: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Node.
+  package var node: String = String()
+
+  /// The node's local day, YYYY-MM-DD.
+  package var slotDay: String = String()
+
+  /// The window of that day, from 0.
+  package var slotWindow: Int32 = 0
+
+  /// What the room is for: orders or units.
+  package var what: String = String()
+
+  /// How much of it was reserved.
+  package var quantity: Int64 = 0
+
+  /// How much of that is held now.
+  package var held: Int64 = 0
+
+  /// How much of that was confirmed.
+  package var confirmed: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Units of one SKU at one node within a reservation.
@@ -367,6 +405,89 @@ package nonisolated struct Holdfast_V1_ReserveFieldViolation: Sendable {
   package init() {}
 }
 
+package nonisolated struct Holdfast_V1_ReserveAndRouteRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Names this attempt, 1 to 128 bytes; it shares its names with Reserve. A retry with the same key and
+  /// body gets the same plan and reservation, byte for byte, whatever became of them since.
+  package var idempotencyKey: String = String()
+
+  /// The cart; plans_max must not be set.
+  package var cart: Holdfast_V1_RouteRequest {
+    get {_cart ?? Holdfast_V1_RouteRequest()}
+    set {_cart = newValue}
+  }
+  /// Returns true if `cart` has been explicitly set.
+  package var hasCart: Bool {self._cart != nil}
+  /// Clears the value of `cart`. Subsequent reads from it will return its default value.
+  package mutating func clearCart() {self._cart = nil}
+
+  /// How long units and capacity are held, 1 second to 24 hours; not set: 15 minutes.
+  package var ttl: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_ttl ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_ttl = newValue}
+  }
+  /// Returns true if `ttl` has been explicitly set.
+  package var hasTtl: Bool {self._ttl != nil}
+  /// Clears the value of `ttl`. Subsequent reads from it will return its default value.
+  package mutating func clearTtl() {self._ttl = nil}
+
+  /// Whose it is, up to 128 bytes.
+  package var owner: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _cart: Holdfast_V1_RouteRequest? = nil
+  fileprivate var _ttl: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// A reservation with the plan that it holds.
+package nonisolated struct Holdfast_V1_RoutedReservation: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As it was held first.
+  package var reservation: Holdfast_V1_Reservation {
+    get {_storage._reservation ?? Holdfast_V1_Reservation()}
+    set {_uniqueStorage()._reservation = newValue}
+  }
+  /// Returns true if `reservation` has been explicitly set.
+  package var hasReservation: Bool {_storage._reservation != nil}
+  /// Clears the value of `reservation`. Subsequent reads from it will return its default value.
+  package mutating func clearReservation() {_uniqueStorage()._reservation = nil}
+
+  /// What it holds, by shipment.
+  package var plan: Holdfast_V1_RoutePlan {
+    get {_storage._plan ?? Holdfast_V1_RoutePlan()}
+    set {_uniqueStorage()._plan = newValue}
+  }
+  /// Returns true if `plan` has been explicitly set.
+  package var hasPlan: Bool {_storage._plan != nil}
+  /// Clears the value of `plan`. Subsequent reads from it will return its default value.
+  package mutating func clearPlan() {_uniqueStorage()._plan = nil}
+
+  /// What it was planned on; planned_at is when it was committed.
+  package var basis: Holdfast_V1_RouteBasis {
+    get {_storage._basis ?? Holdfast_V1_RouteBasis()}
+    set {_uniqueStorage()._basis = newValue}
+  }
+  /// Returns true if `basis` has been explicitly set.
+  package var hasBasis: Bool {_storage._basis != nil}
+  /// Clears the value of `basis`. Subsequent reads from it will return its default value.
+  package mutating func clearBasis() {_uniqueStorage()._basis = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
 package nonisolated struct Holdfast_V1_GetReservationRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -526,7 +647,7 @@ nonisolated extension Holdfast_V1_ReservationState: SwiftProtobuf._ProtoNameProv
 
 nonisolated extension Holdfast_V1_Reservation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Reservation"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}state\0\u{1}lines\0\u{1}owner\0\u{1}channel\0\u{3}created_at\0\u{3}expires_at\0\u{3}transferred_to\0\u{3}order_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}state\0\u{1}lines\0\u{1}owner\0\u{1}channel\0\u{3}created_at\0\u{3}expires_at\0\u{3}transferred_to\0\u{3}order_id\0\u{1}capacity\0\u{3}decision_id\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -543,6 +664,8 @@ nonisolated extension Holdfast_V1_Reservation: SwiftProtobuf.Message, SwiftProto
       case 7: try { try decoder.decodeSingularMessageField(value: &self._expiresAt) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.transferredTo) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.orderID) }()
+      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.capacity) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.decisionID) }()
       default: break
       }
     }
@@ -580,6 +703,12 @@ nonisolated extension Holdfast_V1_Reservation: SwiftProtobuf.Message, SwiftProto
     if !self.orderID.isEmpty {
       try visitor.visitSingularStringField(value: self.orderID, fieldNumber: 9)
     }
+    if !self.capacity.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.capacity, fieldNumber: 10)
+    }
+    if !self.decisionID.isEmpty {
+      try visitor.visitSingularStringField(value: self.decisionID, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -593,6 +722,68 @@ nonisolated extension Holdfast_V1_Reservation: SwiftProtobuf.Message, SwiftProto
     if lhs._expiresAt != rhs._expiresAt {return false}
     if lhs.transferredTo != rhs.transferredTo {return false}
     if lhs.orderID != rhs.orderID {return false}
+    if lhs.capacity != rhs.capacity {return false}
+    if lhs.decisionID != rhs.decisionID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Holdfast_V1_CapacityLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CapacityLine"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}slot_day\0\u{3}slot_window\0\u{1}what\0\u{1}quantity\0\u{1}held\0\u{1}confirmed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.node) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.slotDay) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.slotWindow) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.what) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.quantity) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.held) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.confirmed) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.node.isEmpty {
+      try visitor.visitSingularStringField(value: self.node, fieldNumber: 1)
+    }
+    if !self.slotDay.isEmpty {
+      try visitor.visitSingularStringField(value: self.slotDay, fieldNumber: 2)
+    }
+    if self.slotWindow != 0 {
+      try visitor.visitSingularInt32Field(value: self.slotWindow, fieldNumber: 3)
+    }
+    if !self.what.isEmpty {
+      try visitor.visitSingularStringField(value: self.what, fieldNumber: 4)
+    }
+    if self.quantity != 0 {
+      try visitor.visitSingularInt64Field(value: self.quantity, fieldNumber: 5)
+    }
+    if self.held != 0 {
+      try visitor.visitSingularInt64Field(value: self.held, fieldNumber: 6)
+    }
+    if self.confirmed != 0 {
+      try visitor.visitSingularInt64Field(value: self.confirmed, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Holdfast_V1_CapacityLine, rhs: Holdfast_V1_CapacityLine) -> Bool {
+    if lhs.node != rhs.node {return false}
+    if lhs.slotDay != rhs.slotDay {return false}
+    if lhs.slotWindow != rhs.slotWindow {return false}
+    if lhs.what != rhs.what {return false}
+    if lhs.quantity != rhs.quantity {return false}
+    if lhs.held != rhs.held {return false}
+    if lhs.confirmed != rhs.confirmed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -947,6 +1138,139 @@ nonisolated extension Holdfast_V1_ReserveFieldViolation: SwiftProtobuf.Message, 
   package static func ==(lhs: Holdfast_V1_ReserveFieldViolation, rhs: Holdfast_V1_ReserveFieldViolation) -> Bool {
     if lhs.field != rhs.field {return false}
     if lhs.description_p != rhs.description_p {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Holdfast_V1_ReserveAndRouteRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReserveAndRouteRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}idempotency_key\0\u{1}cart\0\u{1}ttl\0\u{1}owner\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.idempotencyKey) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._cart) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._ttl) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.owner) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.idempotencyKey.isEmpty {
+      try visitor.visitSingularStringField(value: self.idempotencyKey, fieldNumber: 1)
+    }
+    try { if let v = self._cart {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._ttl {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Holdfast_V1_ReserveAndRouteRequest, rhs: Holdfast_V1_ReserveAndRouteRequest) -> Bool {
+    if lhs.idempotencyKey != rhs.idempotencyKey {return false}
+    if lhs._cart != rhs._cart {return false}
+    if lhs._ttl != rhs._ttl {return false}
+    if lhs.owner != rhs.owner {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Holdfast_V1_RoutedReservation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RoutedReservation"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reservation\0\u{1}plan\0\u{1}basis\0")
+
+  fileprivate class _StorageClass {
+    var _reservation: Holdfast_V1_Reservation? = nil
+    var _plan: Holdfast_V1_RoutePlan? = nil
+    var _basis: Holdfast_V1_RouteBasis? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _reservation = source._reservation
+      _plan = source._plan
+      _basis = source._basis
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._reservation) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._plan) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._basis) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._reservation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._plan {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._basis {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Holdfast_V1_RoutedReservation, rhs: Holdfast_V1_RoutedReservation) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._reservation != rhs_storage._reservation {return false}
+        if _storage._plan != rhs_storage._plan {return false}
+        if _storage._basis != rhs_storage._basis {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -66,6 +66,10 @@ extension DigestBuilder {
         case order
         case orderCommand
         case count
+        /// Changes of the network and of rule sets.
+        case network
+        case fulfilment
+        case exception
     }
 
     /// The digest of an idempotency key.

@@ -21,6 +21,11 @@ package struct CommitRequest: Sendable {
     package var sharesHold: Bool
     /// Until when its caller waits: nothing is sent after that.
     package var deadline: Deadline
+    /// What the gate knows the pending hold by: the key, unless attempts with one key may want different
+    /// units.
+    package var holdKey: ID
+    /// The decision that it was routed by, to be stored with it.
+    package var route: RouteRecord?
 
     package init(
         key: ID,
@@ -33,8 +38,12 @@ package struct CommitRequest: Sendable {
         epoch: Int64,
         sharesHold: Bool = false,
         deadline: Deadline = .never,
+        holdKey: ID? = nil,
+        route: RouteRecord? = nil,
     ) {
         self.key = key
+        self.holdKey = holdKey ?? key
+        self.route = route
         self.fingerprint = fingerprint
         self.lines = lines
         self.ttlMs = ttlMs
@@ -60,8 +69,10 @@ package struct HoldTimes: Hashable, Sendable {
 
 /// What Postgres decided about a commit request.
 package enum CommitOutcome: Sendable {
-    /// Committed, by this attempt or by an earlier one with the same key and body.
+    /// Committed by this attempt.
     case committed(HoldTimes)
+    /// Committed by an earlier attempt with the same key and body.
+    case repeated(HoldTimes)
     /// The key was used with another body.
     case keyReused
     /// Not enough free units at that position.

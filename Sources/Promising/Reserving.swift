@@ -41,14 +41,14 @@ package final class Reserving<
     Ledger: ReservationLedgerPort,
     Rows: LedgerRowsPort
 > {
-    private let gate: Gate
-    private let ledger: Ledger
-    private let healing: Healing<Gate, Rows>
+    let gate: Gate
+    let ledger: Ledger
+    let healing: Healing<Gate, Rows>
     private let soldOut = SoldOut()
 
     /// How often a request may be sent back (epoch moved, position missing, key unknown after all)
     /// before the caller is asked to come again.
-    private let roundsMax = 12
+    let roundsMax = 12
 
     package init(gate: Gate, ledger: Ledger, healing: Healing<Gate, Rows>) {
         self.gate = gate
@@ -201,7 +201,7 @@ package final class Reserving<
     }
 
     /// Ends a pending hold that nobody will commit.
-    private func giveBack(_ key: ID, _ epoch: Int64, isShared: Bool) {
+    func giveBack(_ key: ID, _ epoch: Int64, isShared: Bool) {
         // A hold that another attempt shares is that attempt's to end.
         if isShared { return }
         gate.post(Settlement(epoch: epoch, rows: []), ending: [(key, .dropped)])
@@ -253,7 +253,8 @@ package final class Reserving<
             )
         )
         switch outcome {
-        case .committed(let times): return .held(held(request, demand, times))
+        case .committed(let times), .repeated(let times):
+            return .held(held(request, demand, times))
         case .keyReused: return .refused(.keyReused)
         case .refused(let position, let free):
             // The view let through what Postgres has not: it is behind, or wrong. The refusal stands,

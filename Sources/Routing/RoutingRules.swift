@@ -28,7 +28,7 @@ package final class RoutingRules: Sendable {
     /// Nil: whenever.
     let daysMax: Int64?
     /// Weights, none below zero.
-    let goals: Goals
+    package let goals: Goals
 
     /// Lays the rules out for the nodes of an index.
     package init(_ set: RuleSet, for index: RoutingIndex) {

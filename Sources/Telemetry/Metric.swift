@@ -23,6 +23,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case version
     /// How something ended: `done` or `failed`.
     case outcome
+    /// Who sees to an exception, such as `routing`.
+    case queue
 }
 
 /// A published figure.
@@ -72,6 +74,12 @@ package enum Metric: String, CaseIterable, Sendable {
     case expired = "holdfast_expired_total"
     case expirySweepLag = "holdfast_expiry_sweep_lag_seconds"
 
+    case reroutes = "holdfast_reroutes_total"
+    case reroutedUnits = "holdfast_rerouted_units_total"
+    case backorderedUnits = "holdfast_backordered_units_total"
+    case reroutesPending = "holdfast_reroutes_pending"
+    case exceptionsOpen = "holdfast_exceptions_open"
+
     case driftAudits = "holdfast_drift_audits_total"
     case driftAlarms = "holdfast_drift_alarms_total"
     case driftPositions = "holdfast_drift_positions"
@@ -105,6 +113,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcCallDuration: [.method]
         case .rpcLimitHits: [.limit]
         case .buildInfo: [.version]
+        case .exceptionsOpen: [.queue]
         case .accessReloads, .tlsReloads: [.outcome]
         default: []
         }
@@ -116,7 +125,7 @@ package enum Metric: String, CaseIterable, Sendable {
         case .rpcConnections, .rpcCallsInFlight, .gateOpen, .gateEpoch, .gateReopeningLast,
             .gateClosedLongest, .gateWarming, .gateWarmUpLast,
             .postgresUnitsOutstanding, .postgresConnections, .expirySweepLag, .ledgerSealLag,
-            .accessCallers,
+            .accessCallers, .reroutesPending, .exceptionsOpen,
             .tlsCertificateExpiry,
             .driftPositions, .driftUnitsMax, .driftInUse, .driftAuditAge,
             .driftWalkStart, .driftLagVersions, .driftLag, .driftInFlight,
@@ -170,6 +179,11 @@ package enum Metric: String, CaseIterable, Sendable {
         case .postgresConnections: "Postgres connections that are up."
         case .expired: "Reservations that this server expired."
         case .expirySweepLag: "Seconds that the oldest hold due for expiry has waited."
+        case .reroutes: "Re-routes that this server looked at, each as often as it did."
+        case .reroutedUnits: "Units of orders that this server gave another node."
+        case .backorderedUnits: "Units of orders that this server found no other node for."
+        case .reroutesPending: "Re-routes that are not decided yet, of all servers."
+        case .exceptionsOpen: "Exceptions that somebody has to see to, of all servers, by queue."
         case .driftAudits: "Positions that the watcher audited, each as often as it was."
         case .driftAlarms: "Alarms that the watcher raised because two audits found drift."
         case .driftPositions: "Positions with an alarm of drift that is not over; page at 1."

@@ -34,8 +34,9 @@ struct Holdfast: AsyncParsableCommand {
         version: holdfastVersion,
         subcommands: [
             Serve.self, Migrate.self, ShowConfiguration.self, Stock.self, Reserve.self,
-            ReservationCommand.self, OrderCommand.self, CountCommand.self, LedgerCommand.self,
-            Drift.self, Access.self,
+            ReservationCommand.self, OrderCommand.self, ShipmentGroup.self, Work.self,
+            Exceptions.self, CountCommand.self, NodeCommand.self, RulesCommand.self,
+            RouteCommand.self, LedgerCommand.self, Drift.self, Access.self,
         ],
     )
 

@@ -13,6 +13,7 @@ internal import Promising
 internal import RPC
 internal import Redis
 internal import Synchronization
+internal import Workers
 
 /// The parts of one loop.
 final class LoopParts {
@@ -64,9 +65,54 @@ final class LoopParts {
         DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
     }
 
+    /// Changes of the network, with their capacity told to this loop's gate.
+    var network: NetworkKeeping<NetworkLedger, ServingGate> {
+        NetworkKeeping(ledger: NetworkLedger(postgres: shared.postgres), gate: gate)
+    }
+
+    typealias ServingHolds = Holding<ServingGate, LoopLedger, LedgerRows>
+    typealias ServingPlaces = RoutedRerouting<
+        ServingGate, LoopPeek<EpochStore>, LoopLedger, LedgerRows, RouteLedger, ServingHolds,
+        StockRerouting<FulfilmentLedger, ServingHolds>
+    >
+    typealias ServingRerouteWorker = RerouteWorker<
+        FulfilmentLedger, ServingGate, ServingHolds, ServingPlaces
+    >
+
+    private var reserving: Reserving<ServingGate, LoopLedger, LedgerRows> {
+        Reserving(gate: gate, ledger: ledger, healing: healing)
+    }
+
+    /// Finds units another place that need one.
+    func rerouteWorker(attemptsMax: Int, intervalMs: Int64) -> ServingRerouteWorker {
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        let reserving = reserving
+        let holds = Holding(reserving: reserving)
+        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
+        return ServingRerouteWorker(
+            loop: loop,
+            ledger: fulfilment,
+            driver: Rerouter(
+                ledger: fulfilment,
+                gate: gate,
+                holds: holds,
+                places: RoutedRerouting(
+                    routed: RoutedReserving(reserving: reserving, routing: planning(routes)),
+                    routes: routes,
+                    holds: holds,
+                    unrouted: StockRerouting(stock: fulfilment, holds: holds),
+                ),
+                attemptsMax: attemptsMax,
+            ),
+            attemptsMax: attemptsMax,
+            intervalMs: intervalMs,
+            logger: shared.logger,
+        )
+    }
+
     /// The methods that this loop serves.
     func registry() -> ServiceRegistry {
-        let reserving = Reserving(gate: gate, ledger: ledger, healing: healing)
+        let reserving = reserving
         let stock = StockKeeping(ledger: Ledger.StockLedger(postgres: shared.postgres), gate: gate)
         let orders = Ordering(
             ledger: Ledger.OrderLedger(postgres: shared.postgres),
@@ -82,6 +128,9 @@ final class LoopParts {
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
         OrderService(orders: orders)
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let fulfilment = FulfilmentLedger(postgres: shared.postgres)
+        FulfilmentService(fulfilling: Fulfilling(ledger: fulfilment, gate: gate))
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
         let counts = CountLedger(postgres: shared.postgres)
         CountService(counting: Counting(ledger: counts, gate: gate))
             .register(on: &registry, loop: loop, newRequestID: newRequestID)
@@ -93,11 +142,59 @@ final class LoopParts {
             board: shared.driftBoard,
         )
         .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        NetworkService(keeping: network)
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        let rules = RuleLedger(postgres: shared.postgres)
+        RuleService(keeping: RuleKeeping(ledger: rules, data: shared.routing))
+            .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        registerRouting(on: &registry, reserving, newRequestID)
         for path in registry.methodPaths {
             invariant(ServedMethods.paths.contains(path), "\(path) is not among the served methods")
             invariant(AccessTable.rules[path] != nil, "nobody said who may call \(path)")
         }
         return registry
+    }
+}
+
+extension LoopParts {
+    /// Plans on the hot view of this loop.
+    private func planning(
+        _ routes: RouteLedger
+    ) -> RoutePlanning<LoopPeek<EpochStore>, RouteLedger> {
+        let (gate, ledger) = (gate, ledger)
+        var limits = RouteStockLimits()
+        limits.ageMs = shared.routeViewMs
+        let stock = RouteStock(
+            gate: LoopPeek(loop: loop, gate: gate),
+            ledger: routes,
+            limits: limits,
+        ) { positions, epoch async throws(Failure) in
+            try await gate.load(try await ledger.load(positions), epoch: epoch)
+        }
+        return RoutePlanning(desk: shared.routeDesk, stock: stock, ledger: routes)
+    }
+
+    /// Routing, and reserving with it.
+    private func registerRouting(
+        on registry: inout ServiceRegistry,
+        _ reserving: Reserving<ServingGate, LoopLedger, LedgerRows>,
+        _ newRequestID: @escaping RequestIDs,
+    ) {
+        let routes = RouteLedger(loop: loop, postgres: shared.postgres)
+        let networks = NetworkLedger(postgres: shared.postgres)
+        let planning = planning(routes)
+        let rules = RuleSetFinder(networks: networks)
+        RoutingService(
+            planning: planning,
+            history: RouteHistory(ledger: routes, networks: networks, desk: shared.routeDesk),
+            rules: rules,
+        )
+        .register(on: &registry, loop: loop, newRequestID: newRequestID)
+        RoutedReservationService(
+            reserving: RoutedReserving(reserving: reserving, routing: planning),
+            rules: rules,
+        )
+        .register(on: &registry, loop: loop, newRequestID: newRequestID)
     }
 }
 
@@ -114,6 +211,12 @@ struct SharedParts: Sendable {
     let batchRequestsMax: Int
     let requestIDs: RequestNumbers
     let serverName: String
+    /// The network and the rule sets that every loop plans on.
+    let routing: RoutingData
+    /// Where every loop plans.
+    let routeDesk: RouteDesk
+    /// How old the figures may be that are planned on, milliseconds.
+    let routeViewMs: Int64
     /// What the watcher for drift knows.
     let driftBoard = DriftBoard()
     /// The callers at start; nil: everybody may do everything.

@@ -2,6 +2,7 @@
 
 internal import API
 internal import Base
+internal import Domain
 internal import Gate
 internal import Ledger
 internal import Logging
@@ -98,6 +99,10 @@ final class RunningServer: Sendable {
         page.add(.gateWarmUpLast, fraction: Double(work.warmed.lastMs) / 1_000)
         page.add(.ledgerSealedRows, work.sealedRows)
         page.add(.ledgerSealLag, fraction: Double(work.sealLagMs) / 1_000)
+        page.add(.reroutes, Int64(work.rerouted.jobs))
+        page.add(.reroutedUnits, work.rerouted.movedUnits)
+        page.add(.backorderedUnits, work.rerouted.lostUnits)
+        await writeOpenWork(to: &page)
         write(shared.driftBoard.figures, to: &page)
         let access = await self.access?.figures() ?? AccessWatch.Figures()
         access.write(to: &page)
@@ -108,6 +113,20 @@ final class RunningServer: Sendable {
         }
         ProcessFigures.write(to: &page)
         return page.text()
+    }
+
+    /// What is open in the database, for all servers; nothing while it is away.
+    private func writeOpenWork(to page: inout MetricsPage) async {
+        let ledger = FulfilmentLedger(postgres: shared.postgres)
+        guard let open = try? await ledger.openWork() else { return }
+        page.add(.reroutesPending, open.reroutes)
+        for queue in ExceptionQueue.allCases {
+            page.add(
+                .exceptionsOpen,
+                open.exceptions[queue.rawValue] ?? 0,
+                labels: [queue.rawValue],
+            )
+        }
     }
 
     private func writeGate(to page: inout MetricsPage) async {

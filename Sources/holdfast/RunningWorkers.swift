@@ -1,5 +1,5 @@
-// The workers of a server, on its first loop: expiry, healing, sealing, and loading the view ahead of
-// requests.
+// The workers of a server, on its first loop: expiry, healing, sealing, re-routing, and loading the view
+// ahead of requests.
 
 internal import Domain
 internal import Gate
@@ -20,6 +20,7 @@ extension RunningServer {
             var warmed: Warm.Figures
             var sealedRows: Int64
             var sealLagMs: Int64
+            var rerouted: LoopParts.ServingRerouteWorker.Driver.Figures
         }
 
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
@@ -27,12 +28,16 @@ extension RunningServer {
 
         typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
         private typealias DriftWatcher = DriftWorker<LoopParts.ServingGate, DriftLedger>
+        private typealias Routing = RoutingWorker<NetworkLedger, LoopParts.ServingGate>
         private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
+        private let routing: NIOLoopBound<Routing>
+        private let retention: NIOLoopBound<RouteRetentionWorker<RouteRetention>>
+        private let rerouting: NIOLoopBound<LoopParts.ServingRerouteWorker>
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
@@ -72,9 +77,30 @@ extension RunningServer {
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
+                routing: await route(first, shared),
+                retention: await retain(first, configuration, shared),
+                rerouting: await reroute(first, configuration),
                 drift: await drift(configuration, shared, parts),
                 healing: healing,
             )
+        }
+
+        private static func reroute(
+            _ part: BoundParts,
+            _ configuration: ServeConfiguration,
+        ) async -> NIOLoopBound<LoopParts.ServingRerouteWorker> {
+            let attemptsMax = configuration.fulfilmentAttemptsMax
+            let intervalMs = configuration.fulfilmentIntervalMs
+            return await part.loop
+                .start {
+                    let worker = part.bound.value.rerouteWorker(
+                        attemptsMax: attemptsMax,
+                        intervalMs: intervalMs,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
         }
 
         private static func warm(
@@ -147,6 +173,45 @@ extension RunningServer {
                 .value
         }
 
+        /// The snapshot of network and rule sets: one for all loops, renewed on the first.
+        private static func route(
+            _ part: BoundParts,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<Routing> {
+            await part.loop
+                .start {
+                    let worker = Routing(
+                        loop: part.loop,
+                        keeping: part.bound.value.network,
+                        data: shared.routing,
+                        server: shared.serverName,
+                        logger: shared.logger,
+                    )
+                    await worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
+        private static func retain(
+            _ part: BoundParts,
+            _ configuration: ServeConfiguration,
+            _ shared: SharedParts,
+        ) async -> NIOLoopBound<RouteRetentionWorker<RouteRetention>> {
+            await part.loop
+                .start {
+                    let worker = RouteRetentionWorker(
+                        loop: part.loop,
+                        store: RouteRetention(postgres: shared.auditPostgres),
+                        days: configuration.routePreviewDays,
+                        logger: shared.logger,
+                    )
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: part.loop.eventLoop)
+                }
+                .value
+        }
+
         /// Positions that the gates were asked about since the last call.
         private static func touched(_ parts: [BoundParts]) async -> [PositionID] {
             var touched: [PositionID] = []
@@ -189,6 +254,7 @@ extension RunningServer {
                         warmed: warming.value.figures,
                         sealedRows: sealing.value.rows,
                         sealLagMs: sealing.value.lagMs,
+                        rerouted: rerouting.value.figures,
                     )
                 }
                 .value
@@ -199,6 +265,9 @@ extension RunningServer {
             await loop.start { await expiry.value.stop() }.value
             await loop.start { await warming.value.stop() }.value
             await loop.start { await sealing.value.stop() }.value
+            await loop.start { await routing.value.stop() }.value
+            await loop.start { await retention.value.stop() }.value
+            await loop.start { await rerouting.value.stop() }.value
             if let drift { await loop.start { await drift.value.stop() }.value }
             for (loop, worker) in healing {
                 await loop.start { await worker.value.stop() }.value

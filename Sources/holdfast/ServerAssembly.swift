@@ -162,6 +162,7 @@ struct ServerAssembly {
     ) async -> SharedParts {
         var limits = GateLimits()
         limits.pendingMs = configuration.gatePendingMs
+        let routing = RoutingData()
         let (openings, opened) = AsyncStream<Int64>
             .makeStream(bufferingPolicy: .bufferingNewest(1))
         return SharedParts(
@@ -185,6 +186,9 @@ struct ServerAssembly {
             batchRequestsMax: configuration.batchRequestsMax,
             requestIDs: RequestNumbers(server: configuration.serverName),
             serverName: configuration.serverName,
+            routing: routing,
+            routeDesk: RouteDesk(data: routing),
+            routeViewMs: configuration.routeViewMs,
             accessBook: accessBook,
             logger: logger,
         )

@@ -32,6 +32,20 @@ import Testing
         OrderService/CancelOrder             -       +       -        +     +
         OrderService/ShipOrder               -       -       -        +     +
         OrderService/ListOrders              +       +       +        +     +
+        FulfilmentService/ListWork           -       -       +        +     +
+        FulfilmentService/ListShipments      +       -       +        +     +
+        FulfilmentService/GetShipment        +       -       +        +     +
+        FulfilmentService/AcceptShipment     -       -       -        +     +
+        FulfilmentService/RejectShipment     -       -       -        +     +
+        FulfilmentService/PickShipment       -       -       -        +     +
+        FulfilmentService/PackShipment       -       -       -        +     +
+        FulfilmentService/ShipShipment       -       -       -        +     +
+        FulfilmentService/DeliverShipment    -       -       -        +     +
+        FulfilmentService/RerouteOrder       -       -       -        +     +
+        FulfilmentService/ListExceptions     -       -       +        +     +
+        FulfilmentService/GetException       -       -       +        +     +
+        FulfilmentService/ResolveException   -       -       -        +     +
+        FulfilmentService/RetryException     -       -       -        +     +
         CountService/ProposeCount            -       -       -        +     +
         CountService/GetCount                -       -       +        +     +
         CountService/ListCounts              -       -       +        +     +
@@ -42,6 +56,19 @@ import Testing
         LedgerService/GetMoment              -       -       +        +     +
         LedgerService/ListPositionsAsOf      -       -       +        +     +
         LedgerService/ListReservationsAsOf   -       -       +        +     +
+        NetworkService/ImportNetwork         -       -       -        +     +
+        NetworkService/GetNetwork            -       -       +        +     +
+        NetworkService/ListNodes             +       -       +        +     +
+        NetworkService/SetNodeStatus         -       -       -        +     +
+        NetworkService/SetSlotCapacity       -       -       -        +     +
+        NetworkService/ListSlots             +       -       +        +     +
+        NetworkService/ListNetworkChanges    -       -       +        +     +
+        RuleService/PutRuleSet               -       -       -        +     +
+        RuleService/ValidateRuleSet          -       -       +        +     +
+        RuleService/GetRuleSet               -       -       +        +     +
+        RuleService/ListRuleSets             -       -       +        +     +
+        RuleService/AssignRuleSet            -       -       -        +     +
+        RuleService/ListRuleChanges          -       -       +        +     +
         OpsService/ListDrift                 -       -       +        +     +
         OpsService/ExplainDrift              -       -       +        +     +
         OpsService/RepairDrift               -       -       -        +     +

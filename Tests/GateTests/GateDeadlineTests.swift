@@ -14,19 +14,6 @@ import Synchronization
 import TestServers
 import Testing
 
-/// An authority whose one epoch is open already.
-private struct StandingEpoch: EpochAuthority {
-    let record: EpochRecord
-
-    func currentEpoch() async throws(Failure) -> EpochRecord { record }
-
-    func reopen(
-        closed: Int64,
-        by server: String,
-        steps: some EpochSteps,
-    ) async throws(Failure) -> Reopening { Reopening(record: record, isOwn: false) }
-}
-
 /// What callers heard, in order.
 private final class Answered: Sendable {
     private let answers = Mutex<[Failure?]>([])
@@ -38,38 +25,15 @@ private final class Answered: Sendable {
 @Suite struct GateDeadlineTests {
     private typealias TestedGate = LoopGate<StandingEpoch>
 
-    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
     /// Runs `body` with a gate whose view has position 7 with 100 units.
     private func withGate(
         _ body: sending @escaping (ScriptBench, TestedGate) async throws -> Void
     ) async throws {
         try await ScriptBench.with { bench in
-            let loop = bench.loop
-            let connection = RedisConnection(address: .unix(bench.server.socketPath), loop: loop)
-            try await connection.connect()
-            let keeper = EpochKeeper(
-                authority: StandingEpoch(record: bench.epoch.record),
-                redis: NIOLoopBound(bench.connection, eventLoop: loop.eventLoop),
-                loop: loop,
-                server: "test",
-                logger: Self.logger,
-            )
-            let gate = LoopGate(
-                loop: loop,
-                redis: connection,
-                keeper: keeper,
-                limits: GateLimits(),
-                logger: Self.logger,
-            )
             try await bench.run { call in
                 call.add(LoadedPosition(position: 7, version: 1, free: 100, channelSafety: []))
             }
-            gate.warmUp()
-            for _ in 0..<500 where !gate.isOpen { try await Task.sleep(for: .milliseconds(2)) }
-            #expect(gate.isOpen)
-            try await body(bench, gate)
-            await connection.close()
+            try await bench.withGate { gate async throws in try await body(bench, gate) }
         }
     }
 
@@ -188,10 +152,10 @@ private final class Answered: Sendable {
                     redis: NIOLoopBound(bench.connection, eventLoop: loop.eventLoop),
                     loop: loop,
                     server: "test",
-                    logger: Self.logger,
+                    logger: silentLogger,
                 ),
                 limits: GateLimits(),
-                logger: Self.logger,
+                logger: silentLogger,
             )
             let soon = Deadline.now.advanced(milliseconds: 300)
             #expect(await failure(gate, admission(1, soon)) != nil)

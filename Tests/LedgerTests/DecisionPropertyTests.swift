@@ -215,7 +215,7 @@ private struct DecisionWalk {
         let expected = books.decide(batch)
         let outcomes = reply.outcomes.map { outcome in
             switch outcome {
-            case .committed: "committed"
+            case .committed, .repeated: "committed"
             case .keyReused: "reused"
             case .refused(let position, let free): "refused \(position) \(free)"
             case .epochMoved: "epoch moved"

@@ -27,7 +27,8 @@ import Testing
                 SELECT (SELECT sum(rows) FROM ledger_seals) - (SELECT count(*) FROM position_ledger)
                 - (SELECT count(*) FROM reservations) - (SELECT count(*) FROM reservation_events)
                 - (SELECT count(*) FROM order_events) - (SELECT count(*) FROM stock_commands)
-                - (SELECT count(*) FROM count_events)
+                - (SELECT count(*) FROM count_events) - (SELECT count(*) FROM shipment_events)
+                - (SELECT count(*) FROM exception_events)
                 """
             )
             #expect(rows == "0")

@@ -17,6 +17,7 @@ struct Store: Sendable {
     let conninfo: String
     var stock: StockLedger { StockLedger(postgres: postgres) }
     var orders: OrderLedger { OrderLedger(postgres: postgres) }
+    var fulfilment: FulfilmentLedger { FulfilmentLedger(postgres: postgres) }
 
     /// Runs SQL and gives what it printed.
     @discardableResult
@@ -35,6 +36,10 @@ struct Store: Sendable {
             SELECT * FROM orders ORDER BY 1; SELECT * FROM order_lines ORDER BY 1, 2;
             SELECT * FROM order_events ORDER BY 1, 2;
             SELECT * FROM stock_counts ORDER BY 1; SELECT * FROM count_events ORDER BY 1, 2;
+            SELECT * FROM shipments ORDER BY 1; SELECT * FROM shipment_lines ORDER BY 1, 2;
+            SELECT * FROM shipment_capacity ORDER BY 1, 2;
+            SELECT * FROM shipment_events ORDER BY 1, 2; SELECT * FROM route_exclusions ORDER BY 1, 2;
+            SELECT * FROM exceptions ORDER BY 1; SELECT * FROM exception_events ORDER BY 1, 2;
             """
         )
     }
@@ -67,13 +72,49 @@ struct Store: Sendable {
                 FROM reservations r CROSS JOIN unnest(r.positions, r.held) AS u(id, h)
                 WHERE u.id = p.id);
             SELECT 'allocated', p.sku FROM positions p WHERE allocated <> (
-                SELECT coalesce(sum(allocated), 0) FROM order_lines WHERE position = p.id) + (
+                SELECT coalesce(sum(allocated), 0) FROM shipment_lines WHERE position = p.id) + (
+                SELECT coalesce(sum(units), 0) FROM shipment_capacity WHERE position = p.id) + (
                 SELECT coalesce(sum(u.c), 0) FROM reservations r
                 CROSS JOIN unnest(r.positions, r.confirmed) AS u(id, c)
                 WHERE u.id = p.id AND r.order_key IS NULL);
+            SELECT 'lines', l.order_key, l.number FROM order_lines l LEFT JOIN (
+                SELECT s.order_key, u.number, sum(u.allocated) a, sum(u.shipped) b,
+                    sum(u.quantity) c, sum(u.cancelled) d
+                FROM shipments s JOIN shipment_lines u ON u.shipment = s.id GROUP BY 1, 2) s
+                ON s.order_key = l.order_key AND s.number = l.number
+            WHERE (l.allocated, l.shipped) IS DISTINCT FROM (a, b) OR c < l.ordered
+                OR d > l.cancelled;
+            SELECT 'status', o.key FROM orders o WHERE status <> (SELECT order_status(
+                sum(ordered)::int8, sum(allocated)::int8, sum(shipped)::int8,
+                sum(cancelled)::int8, sum(backordered)::int8)
+                FROM order_lines WHERE order_key = o.key);
+            SELECT 'capacity', c.shipment, c.position FROM shipment_capacity c CROSS JOIN LATERAL (
+                SELECT sum(allocated) a FROM shipment_lines WHERE shipment = c.shipment) l
+            WHERE c.units <> CASE WHEN c.is_order THEN (l.a > 0)::int ELSE l.a END;
+            SELECT 'trail', s.id FROM shipments s WHERE NOT EXISTS (SELECT FROM shipment_events e
+                WHERE e.shipment = s.id AND e.sequence = s.events AND e.status = s.status
+                AND e.tracking = s.tracking);
+            SELECT 'steps of work', e.shipment, e.sequence FROM (
+                SELECT *, lag(status) OVER (PARTITION BY shipment ORDER BY sequence) AS was
+                FROM shipment_events) e
+            WHERE was <> status AND NOT EXISTS (SELECT FROM fulfilment_transitions t
+                WHERE t.was = e.was AND t.becomes = e.status);
+            SELECT 'work', s.id FROM shipments s WHERE EXISTS (SELECT FROM shipment_lines l
+                WHERE l.shipment = s.id AND l.leaving + l.missing > 0) AND NOT EXISTS (
+                SELECT FROM reroutes q WHERE q.shipment = s.id AND q.state = 1);
+            SELECT 'flapped', s.order_key, s.node FROM shipments s
+            JOIN shipment_lines l ON l.shipment = s.id JOIN positions p ON p.id = l.position
+            JOIN route_exclusions e ON e.order_key = s.order_key AND e.node = s.node
+                AND e.sku = p.sku AND e.at < s.created_at;
+            SELECT * FROM check_positions(0, 1000000) WHERE faults IS NOT NULL;
             """
         )
         .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Reservations that are not what their events make of them; tests that set times by hand have some.
+    func tampered() throws -> String {
+        try sql("SELECT * FROM check_reservations(NULL, 1000000) WHERE detail IS NOT NULL")
     }
 
     // MARK: Reservations
@@ -179,6 +220,10 @@ private func migrate(_ conninfo: String) async throws {
         PackageResources.V0009_append_only_sql, PackageResources.V0010_drift_sql,
         PackageResources.V0012_sealed_ledger_sql,
         PackageResources.V0013_ledger_checks_sql, PackageResources.V0014_share_expiry_sql,
+        PackageResources.V0015_network_sql, PackageResources.V0016_rule_sets_sql,
+        PackageResources.V0017_route_decisions_sql,
+        PackageResources.V0018_fulfilment_sql, PackageResources.V0019_shipments_of_orders_sql,
+        PackageResources.V0020_node_work_sql, PackageResources.V0021_reroutes_sql,
     ]
     for migration in migrations {
         try await owner.simple(String(decoding: migration, as: UTF8.self))

@@ -20,7 +20,7 @@ let architecture: [String: Imports] = [
     "Loop": Imports(ours: ["Base"], others: nio),
     "Domain": Imports(ours: ["Base"]),
     "Routing": Imports(ours: ["Base", "Domain"]),
-    "Promising": Imports(ours: ["Base", "Domain"], others: ["Crypto"]),
+    "Promising": Imports(ours: ["Base", "Domain", "Routing"], others: ["Crypto"]),
     "Messages": Imports(ours: [], others: ["SwiftProtobuf", "Foundation"]),
     "RPC": Imports(
         ours: ["Base", "Loop", "CNghttp2", "CZlib"],
@@ -37,7 +37,7 @@ let architecture: [String: Imports] = [
         others: nio.union(["Crypto", "Logging"]),
     ),
     "API": Imports(
-        ours: ["Base", "Domain", "Loop", "Promising", "RPC", "Messages"],
+        ours: ["Base", "Domain", "Loop", "Promising", "Routing", "RPC", "Messages"],
         others: nio.union(["SwiftProtobuf", "Logging", "Crypto"]),
     ),
     "Workers": Imports(

@@ -48,6 +48,7 @@ package enum AccessTable {
         "holdfast.v1.ReservationService": [
             "Reserve": .roles(holding),
             "ReserveStream": .roles(holding),
+            "ReserveAndRoute": .roles(holding),
             "GetReservation": .roles(reading.union(.channel)),
             "Extend": .roles(holding),
             "Confirm": .roles(holding),
@@ -63,6 +64,22 @@ package enum AccessTable {
             "ShipOrder": .roles(stockKeeping),
             "ListOrders": .roles(reading.union(.channel)),
         ],
+        "holdfast.v1.FulfilmentService": [
+            "ListWork": .roles(auditing),
+            "ListShipments": .roles(reading),
+            "GetShipment": .roles(reading),
+            "AcceptShipment": .roles(stockKeeping),
+            "RejectShipment": .roles(stockKeeping),
+            "PickShipment": .roles(stockKeeping),
+            "PackShipment": .roles(stockKeeping),
+            "ShipShipment": .roles(stockKeeping),
+            "DeliverShipment": .roles(stockKeeping),
+            "RerouteOrder": .roles(stockKeeping),
+            "ListExceptions": .roles(auditing),
+            "GetException": .roles(auditing),
+            "ResolveException": .roles(stockKeeping),
+            "RetryException": .roles(stockKeeping),
+        ],
         "holdfast.v1.CountService": [
             // That somebody else approves than who proposed is for the service to see to.
             "ProposeCount": .roles(stockKeeping),
@@ -77,6 +94,31 @@ package enum AccessTable {
             "GetMoment": .roles(auditing),
             "ListPositionsAsOf": .roles(auditing),
             "ListReservationsAsOf": .roles(auditing),
+        ],
+        "holdfast.v1.NetworkService": [
+            "ImportNetwork": .roles(stockKeeping),
+            "GetNetwork": .roles(auditing),
+            "ListNodes": .roles(reading),
+            "SetNodeStatus": .roles(stockKeeping),
+            "SetSlotCapacity": .roles(stockKeeping),
+            "ListSlots": .roles(reading),
+            "ListNetworkChanges": .roles(auditing),
+        ],
+        "holdfast.v1.RuleService": [
+            "PutRuleSet": .roles(stockKeeping),
+            // Changes nothing, and tells names of nodes that are not there.
+            "ValidateRuleSet": .roles(auditing),
+            "GetRuleSet": .roles(auditing),
+            "ListRuleSets": .roles(auditing),
+            "AssignRuleSet": .roles(stockKeeping),
+            "ListRuleChanges": .roles(auditing),
+        ],
+        "holdfast.v1.RoutingService": [
+            "Route": .roles(reading.union(.channel)),
+            "ExplainRoute": .roles(reading.union(.channel)),
+            // Tells of all channels, and takes its time.
+            "SimulateRoutes": .roles(auditing),
+            "ListDecisions": .roles(reading.union(.channel)),
         ],
         "holdfast.v1.OpsService": [
             "ListDrift": .roles(watching),

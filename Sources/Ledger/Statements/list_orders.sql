@@ -2,7 +2,8 @@
 -- empty for any. $3, $4: created at or after, and before.
 SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o.status,
     o.created_at, o.updated_at, o.placed_at, o.reservation,
-    l.numbers, l.skus, l.nodes, l.prices, l.ordered, l.allocated, l.shipped, l.cancelled
+    l.numbers, l.skus, l.nodes, l.prices, l.ordered, l.allocated, l.shipped, l.cancelled,
+    l.backordered
 FROM (
     SELECT * FROM orders
     WHERE ($1 = 0 OR status = $1) AND ($2 = '' OR channel = $2)
@@ -17,7 +18,8 @@ CROSS JOIN LATERAL (
         array_agg(l.ordered ORDER BY l.number) AS ordered,
         array_agg(l.allocated ORDER BY l.number) AS allocated,
         array_agg(l.shipped ORDER BY l.number) AS shipped,
-        array_agg(l.cancelled ORDER BY l.number) AS cancelled
+        array_agg(l.cancelled ORDER BY l.number) AS cancelled,
+        array_agg(l.backordered ORDER BY l.number) AS backordered
     FROM order_lines l JOIN positions p ON p.id = l.position WHERE l.order_key = o.key
 ) l
 ORDER BY o.created_at DESC, o.key DESC

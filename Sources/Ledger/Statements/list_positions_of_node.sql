@@ -9,4 +9,5 @@ LEFT JOIN LATERAL (
     FROM channel_safety c WHERE c.position = p.id AND c.quantity > 0
 ) s ON true
 WHERE p.node = $2 AND p.sku > $1 AND p.sku >= $3 AND p.sku <= $3 || repeat(chr(1114111), 16)
+    AND ($3 LIKE '@%' OR p.sku < '@' OR p.sku >= 'A')
 ORDER BY p.sku LIMIT $4

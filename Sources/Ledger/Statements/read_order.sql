@@ -3,7 +3,7 @@ SELECT o.key, o.channel, o.external_id, o.customer, o.currency, o.total_minor, o
     o.created_at, o.updated_at, o.placed_at, o.reservation,
     l.numbers, l.skus, l.nodes, l.prices, l.ordered, l.allocated, l.shipped, l.cancelled,
     e.sequences, e.times, e.kinds, e.principals, e.request_ids, e.trace_ids, e.notes,
-    t.sequences, t.numbers, t.units
+    t.sequences, t.numbers, t.units, l.backordered
 FROM orders o
 CROSS JOIN LATERAL (
     SELECT array_agg(l.number ORDER BY l.number) AS numbers,
@@ -13,7 +13,8 @@ CROSS JOIN LATERAL (
         array_agg(l.ordered ORDER BY l.number) AS ordered,
         array_agg(l.allocated ORDER BY l.number) AS allocated,
         array_agg(l.shipped ORDER BY l.number) AS shipped,
-        array_agg(l.cancelled ORDER BY l.number) AS cancelled
+        array_agg(l.cancelled ORDER BY l.number) AS cancelled,
+        array_agg(l.backordered ORDER BY l.number) AS backordered
     FROM order_lines l JOIN positions p ON p.id = l.position WHERE l.order_key = o.key
 ) l
 CROSS JOIN LATERAL (

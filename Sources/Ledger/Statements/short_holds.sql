@@ -16,8 +16,9 @@ WITH promised AS (
     ) g
     JOIN orders o ON o.key = g.reference::uuid
     CROSS JOIN LATERAL (
-        SELECT sum(l.allocated)::int8 AS units FROM order_lines l
-        WHERE l.order_key = o.key AND l.position = $1
+        SELECT sum(l.allocated)::int8 AS units
+        FROM shipments s JOIN shipment_lines l ON l.shipment = s.id
+        WHERE s.order_key = o.key AND l.position = $1
     ) s
     UNION ALL
     SELECT 2, r.key, NULL, r.owner, r.confirmed[array_position(r.positions, $1)], r.created_at, NULL

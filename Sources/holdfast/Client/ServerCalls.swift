@@ -13,9 +13,13 @@ enum ServiceName: String {
     case inventory = "holdfast.v1.InventoryService"
     case reservations = "holdfast.v1.ReservationService"
     case orders = "holdfast.v1.OrderService"
+    case fulfilment = "holdfast.v1.FulfilmentService"
     case counts = "holdfast.v1.CountService"
     case ledger = "holdfast.v1.LedgerService"
     case ops = "holdfast.v1.OpsService"
+    case network = "holdfast.v1.NetworkService"
+    case rules = "holdfast.v1.RuleService"
+    case routing = "holdfast.v1.RoutingService"
 }
 
 /// A connection to a server.

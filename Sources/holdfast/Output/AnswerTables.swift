@@ -47,6 +47,12 @@ func reservationText(_ reservation: Holdfast_V1_Reservation) -> String {
             line.sku, line.node, "\(line.quantity)", "\(line.held)", "\(line.confirmed)",
         ])
     }
+    for line in reservation.capacity {
+        table.add([
+            "\(line.what) of slot \(line.slotDay)/\(line.slotWindow)", line.node,
+            "\(line.quantity)", "\(line.held)", "\(line.confirmed)",
+        ])
+    }
     let fields = fieldsText([
         ("reservation", reservation.id),
         ("state", caseName(reservation.state)),
@@ -56,6 +62,7 @@ func reservationText(_ reservation: Holdfast_V1_Reservation) -> String {
         ("expires", momentText(reservation.expiresAt)),
         ("transferred to", reservation.transferredTo),
         ("order", reservation.orderID),
+        ("routed by", reservation.decisionID),
     ])
     return fields + "\n" + table.text
 }
@@ -66,12 +73,13 @@ func orderText(_ order: Holdfast_V1_Order) -> String {
     let price = { (minor: Int64) in currency?.text(minor) ?? "\(minor)" }
     var lines = Table([
         .number("LINE"), .text("SKU"), .text("NODE"), .number("PRICE"), .number("ORDERED"),
-        .number("ALLOCATED"), .number("SHIPPED"), .number("CANCELLED"),
+        .number("ALLOCATED"), .number("SHIPPED"), .number("CANCELLED"), .number("BACKORDERED"),
     ])
     for line in order.lines {
         lines.add([
             "\(line.number)", line.sku, line.node, price(line.unitPriceMinor), "\(line.ordered)",
             "\(line.allocated)", "\(line.shipped)", "\(line.cancelled)",
+            "\(line.backordered)",
         ])
     }
     let fields = fieldsText([

@@ -30,9 +30,13 @@ enum ConfigurationKey: String, CaseIterable {
     case expiryIntervalMs = "expiry.interval.ms"
     case expiryBatchMax = "expiry.batch.max"
     case sealIntervalMs = "seal.interval.ms"
+    case routeViewMs = "route.view.ms"
+    case routePreviewDays = "route.preview.days"
     case driftIntervalMs = "drift.interval.ms"
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
+    case fulfilmentAttemptsMax = "fulfilment.attempts.max"
+    case fulfilmentIntervalMs = "fulfilment.interval.ms"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -204,6 +208,18 @@ enum ConfigurationKey: String, CaseIterable {
             "reservations",
             "Holds that one transaction ends.",
         ),
+        .routeViewMs: number(
+            0...1_000,
+            10,
+            "ms",
+            "How old the figures may be that carts are planned on; what a plan takes is always checked.",
+        ),
+        .routePreviewDays: number(
+            1...3_650,
+            7,
+            "days",
+            "How long decisions are kept that nobody reserved by.",
+        ),
         .sealIntervalMs: number(
             10...3_600_000,
             1_000,
@@ -227,6 +243,18 @@ enum ConfigurationKey: String, CaseIterable {
             100,
             "positions",
             "Positions that the slow walk over all of them audits in one round.",
+        ),
+        .fulfilmentAttemptsMax: number(
+            0...100,
+            3,
+            "times",
+            "How often units of a line are given another node before people are asked.",
+        ),
+        .fulfilmentIntervalMs: number(
+            10...60_000,
+            100,
+            "ms",
+            "Pause between two looks for units that need another node.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

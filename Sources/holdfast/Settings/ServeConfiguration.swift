@@ -41,10 +41,15 @@ struct ServeConfiguration: Equatable, Sendable {
     var expiryIntervalMs: Int64
     var expiryBatchMax: Int
     var sealIntervalMs: Int64
+    var routeViewMs: Int64
+    var routePreviewDays: Int32
     /// 0: nobody watches for drift.
     var driftIntervalMs: Int64
     var driftPositionsMax: Int
     var driftWalkMax: Int
+    /// How often units of a line are given another place.
+    var fulfilmentAttemptsMax: Int
+    var fulfilmentIntervalMs: Int64
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -91,9 +96,13 @@ struct ServeConfiguration: Equatable, Sendable {
         expiryIntervalMs = Int64(values.number(.expiryIntervalMs))
         expiryBatchMax = values.number(.expiryBatchMax)
         sealIntervalMs = Int64(values.number(.sealIntervalMs))
+        routeViewMs = Int64(values.number(.routeViewMs))
+        routePreviewDays = Int32(values.number(.routePreviewDays))
         driftIntervalMs = Int64(values.number(.driftIntervalMs))
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)
+        fulfilmentAttemptsMax = values.number(.fulfilmentAttemptsMax)
+        fulfilmentIntervalMs = Int64(values.number(.fulfilmentIntervalMs))
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

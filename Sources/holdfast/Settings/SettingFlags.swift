@@ -115,6 +115,16 @@ struct SettingFlags: ParsableArguments {
     )
     var sealIntervalMs: String?
     @Option(
+        name: ConfigurationKey.routeViewMs.optionName,
+        help: ConfigurationKey.routeViewMs.help
+    )
+    var routeViewMs: String?
+    @Option(
+        name: ConfigurationKey.routePreviewDays.optionName,
+        help: ConfigurationKey.routePreviewDays.help
+    )
+    var routePreviewDays: String?
+    @Option(
         name: ConfigurationKey.driftIntervalMs.optionName,
         help: ConfigurationKey.driftIntervalMs.help
     )
@@ -129,6 +139,16 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.driftWalkMax.help
     )
     var driftWalkMax: String?
+    @Option(
+        name: ConfigurationKey.fulfilmentAttemptsMax.optionName,
+        help: ConfigurationKey.fulfilmentAttemptsMax.help
+    )
+    var fulfilmentAttemptsMax: String?
+    @Option(
+        name: ConfigurationKey.fulfilmentIntervalMs.optionName,
+        help: ConfigurationKey.fulfilmentIntervalMs.help
+    )
+    var fulfilmentIntervalMs: String?
     @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
@@ -208,9 +228,13 @@ struct SettingFlags: ParsableArguments {
             .expiryIntervalMs: expiryIntervalMs,
             .expiryBatchMax: expiryBatchMax,
             .sealIntervalMs: sealIntervalMs,
+            .routeViewMs: routeViewMs,
+            .routePreviewDays: routePreviewDays,
             .driftIntervalMs: driftIntervalMs,
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
+            .fulfilmentAttemptsMax: fulfilmentAttemptsMax,
+            .fulfilmentIntervalMs: fulfilmentIntervalMs,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,

@@ -65,7 +65,10 @@ struct Auditor {
                 WHERE order_key IS NULL GROUP BY 1
             ) r ON r.position = p.id
             LEFT JOIN (
-                SELECT position, sum(allocated) allocated FROM order_lines GROUP BY 1
+                SELECT position, sum(allocated) allocated FROM (
+                    SELECT position, allocated FROM shipment_lines
+                    UNION ALL SELECT position, units FROM shipment_capacity
+                ) u GROUP BY 1
             ) o ON o.position = p.id
             WHERE p.allocated <> coalesce(r.confirmed, 0) + coalesce(o.allocated, 0)
             """
@@ -152,7 +155,8 @@ struct Auditor {
         try [
             "positions", "position_ledger", "channel_safety", "reservations",
             "reservation_events", "stock_commands", "transfers", "incoming", "orders",
-            "order_lines", "order_events",
+            "order_lines", "order_events", "shipments", "shipment_lines", "shipment_events",
+            "exceptions",
         ]
         .map { try "\($0)\n" + deployment.sql("SELECT t::text FROM \($0) t ORDER BY 1") }
         .joined(separator: "\n")

@@ -13,7 +13,10 @@ WITH here AS (
     WHERE r.batch > $2 GROUP BY u.position
 ), ordered AS (
     SELECT o.position, sum(o.allocated) AS allocated
-    FROM order_lines o JOIN here ON here.id = o.position GROUP BY o.position
+    FROM (
+        SELECT position, allocated FROM shipment_lines
+        UNION ALL SELECT position, units FROM shipment_capacity
+    ) o JOIN here ON here.id = o.position GROUP BY o.position
 )
 SELECT 'oversold' AS kind, format('%s: %s held, %s allocated of %s', sku, held, allocated, on_hand)
     AS what

@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM network_versions n WHERE n.version = $1)
