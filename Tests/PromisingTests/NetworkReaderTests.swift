@@ -186,8 +186,8 @@ import Testing
         #expect(
             values.map(\.description) == [
                 "nodes.csv:2: latitude: must be a number of degrees",
-                "nodes.csv:3: priority: is 2x, must be a whole number",
                 "nodes.csv:3: nodes[1].time_zone: is missing",
+                "nodes.csv:3: priority: is 2x, must be a whole number",
             ]
         )
     }
