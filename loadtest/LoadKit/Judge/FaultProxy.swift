@@ -11,10 +11,17 @@ final class FaultProxy: Sendable {
         case none
         /// They arrive so many milliseconds later.
         case delay(Int64)
+        /// What is asked arrives so many milliseconds later; what is answered, at once.
+        case lateRequests(Int64)
         /// Some reads pass only in part, and the connection breaks off.
         case cuts(seed: UInt64)
         /// They vanish; the connections that lost some break off when the trouble ends.
         case silence(repliesOnly: Bool)
+        /// What is asked passes, and the connection breaks off instead of the first answer to it. Made
+        /// for Postgres: the messages that open a connection begin with a zero, and are answered.
+        case answersLost
+        /// Nobody is let through.
+        case refused
     }
 
     private let eventLoop: any EventLoop
@@ -84,6 +91,7 @@ private final class Wire {
         if case .cuts(let seed) = trouble { random = JudgeRandom(seed) }
         self.trouble = trouble
         for link in links.values where link.hasLost { link.breakOff() }
+        if case .refused = trouble { breakAll() }
     }
 
     func lead(to target: String) {
@@ -97,6 +105,10 @@ private final class Wire {
 
     /// Connects to the target for a connection that was made to us.
     func accepted(_ caller: any Channel) {
+        if case .refused = trouble {
+            caller.close(promise: nil)
+            return
+        }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ClientBootstrap(group: eventLoop)
             .channelOption(.autoRead, value: false)
@@ -138,6 +150,12 @@ private final class Wire {
         switch trouble {
         case .none: link.send(bytes, isReply: isReply, delayMs: 0)
         case .delay(let ms): link.send(bytes, isReply: isReply, delayMs: ms)
+        case .lateRequests(let ms): link.send(bytes, isReply: isReply, delayMs: isReply ? 0 : ms)
+        case .answersLost:
+            if isReply, link.wasAsked { return link.breakOff() }
+            if !isReply, bytes.readableBytesView.first != 0 { link.wasAsked = true }
+            link.send(bytes, isReply: isReply, delayMs: 0)
+        case .refused: link.breakOff()
         case .silence(let repliesOnly):
             if repliesOnly, !isReply { return link.send(bytes, isReply: isReply, delayMs: 0) }
             link.hasLost = true
@@ -159,6 +177,8 @@ private final class Link {
     private let store: any Channel
     /// Whether bytes of it have vanished, so that it can never be used again.
     var hasLost = false
+    /// Whether something was asked on it whose answer must not arrive.
+    var wasAsked = false
     /// What is held up in each direction: it leaves in the order in which it came.
     private var held: [[ByteBuffer]] = [[], []]
 
