@@ -194,6 +194,7 @@ struct Migration: Sendable {
         Migration("V0012_sealed_ledger", PackageResources.V0012_sealed_ledger_sql),
         Migration("V0013_ledger_checks", PackageResources.V0013_ledger_checks_sql),
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
+        Migration("V0019_repaired_breaks", PackageResources.V0019_repaired_breaks_sql),
     ]
 }
 

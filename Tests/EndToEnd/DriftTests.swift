@@ -176,6 +176,11 @@ extension Heavy {
             load.end()
             let record = try await running
             #expect(record.faults == [])
+            let address = "127.0.0.1:\(deployment.servers[0].grpcPort)"
+            let verify = try Binary.run([Binary.path, "ledger", "verify", "--server", address])
+            #expect(verify.status == 0, "\(verify.errors)")
+            #expect(verify.output.contains("the ledger is whole"))
+            #expect(verify.output.contains("REPAIRED"))
             // What was edited and written back stands in the ledger for ever; all else is sound.
             let findings = try Auditor(deployment: deployment).findings()
                 .filter { !$0.hasPrefix("a row of the ledger does not follow") }

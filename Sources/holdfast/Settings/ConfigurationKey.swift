@@ -33,6 +33,7 @@ enum ConfigurationKey: String, CaseIterable {
     case driftIntervalMs = "drift.interval.ms"
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
+    case driftWalkIdleMax = "drift.walk.idle.max"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -227,6 +228,12 @@ enum ConfigurationKey: String, CaseIterable {
             100,
             "positions",
             "Positions that the slow walk over all of them audits in one round.",
+        ),
+        .driftWalkIdleMax: number(
+            0...1_000_000,
+            2_000,
+            "positions",
+            "The same while no position is in use: at most, and for half of the pause at most.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

@@ -45,6 +45,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var driftIntervalMs: Int64
     var driftPositionsMax: Int
     var driftWalkMax: Int
+    var driftWalkIdleMax: Int
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -94,6 +95,7 @@ struct ServeConfiguration: Equatable, Sendable {
         driftIntervalMs = Int64(values.number(.driftIntervalMs))
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)
+        driftWalkIdleMax = values.number(.driftWalkIdleMax)
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

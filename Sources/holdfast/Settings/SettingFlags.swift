@@ -130,6 +130,11 @@ struct SettingFlags: ParsableArguments {
     )
     var driftWalkMax: String?
     @Option(
+        name: ConfigurationKey.driftWalkIdleMax.optionName,
+        help: ConfigurationKey.driftWalkIdleMax.help
+    )
+    var driftWalkIdleMax: String?
+    @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
     )
@@ -211,6 +216,7 @@ struct SettingFlags: ParsableArguments {
             .driftIntervalMs: driftIntervalMs,
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
+            .driftWalkIdleMax: driftWalkIdleMax,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,

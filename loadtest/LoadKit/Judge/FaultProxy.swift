@@ -9,10 +9,8 @@ final class FaultProxy: Sendable {
     /// What the wire does to bytes.
     enum Trouble: Sendable {
         case none
-        /// They arrive so many milliseconds later.
-        case delay(Int64)
-        /// What is asked arrives so many milliseconds later; what is answered, at once.
-        case lateRequests(Int64)
+        /// What is asked, and what is answered, arrives so many milliseconds later.
+        case late(requestsMs: Int64, repliesMs: Int64)
         /// Some reads pass only in part, and the connection breaks off.
         case cuts(seed: UInt64)
         /// They vanish; the connections that lost some break off when the trouble ends.
@@ -149,8 +147,8 @@ private final class Wire {
     private func pass(_ bytes: ByteBuffer, _ link: Link, isReply: Bool) {
         switch trouble {
         case .none: link.send(bytes, isReply: isReply, delayMs: 0)
-        case .delay(let ms): link.send(bytes, isReply: isReply, delayMs: ms)
-        case .lateRequests(let ms): link.send(bytes, isReply: isReply, delayMs: isReply ? 0 : ms)
+        case .late(let requestsMs, let repliesMs):
+            link.send(bytes, isReply: isReply, delayMs: isReply ? repliesMs : requestsMs)
         case .answersLost:
             if isReply, link.wasAsked { return link.breakOff() }
             if !isReply, bytes.readableBytesView.first != 0 { link.wasAsked = true }

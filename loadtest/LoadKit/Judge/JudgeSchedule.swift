@@ -10,7 +10,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case postgresKill = "postgres-kill"
     case everythingKill = "everything-kill"
     case flushAll = "flushall"
-    /// FLUSHALL while one server hears of Redis late, so that the other one finds out first.
+    /// FLUSHALL, twice, while one server hears of Redis late: the other one finds out first.
     case lateFlush = "late-flush"
     case scriptFlush = "script-flush"
     case epochDrop = "epoch-drop"
@@ -48,7 +48,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
         case .redisSilence, .postgresSilence: 50...1_500
         case .redisDelay, .postgresDelay: 200...1_000
         // Longer than the way to Redis and back, so that something is on it at the end.
-        case .serverLateKill, .lateFlush: 600...1_000
+        case .serverLateKill: 600...1_000
+        case .lateFlush: 1_000...1_500
         // Longer than the server's attempts at one batch.
         case .postgresAnswerCut: 300...1_000
         case .diskFull, .redisFull: 300...1_000

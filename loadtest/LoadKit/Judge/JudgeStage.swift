@@ -130,14 +130,18 @@ final class JudgeStage: Sendable {
             }
         case .serverKill: try await killServer(server, fault.lastingMs)
         case .serverLateKill:
-            wires[server].troubleRedis(.lateRequests(300))
+            wires[server].troubleRedis(.late(requestsMs: 300, repliesMs: 0))
             try await Task.sleep(for: .milliseconds(fault.lastingMs))
             try await killServer(server, 0) { self.wires[server].troubleRedis(.none) }
         case .lateFlush:
-            wires[server].troubleRedis(.delay(200))
-            try await Task.sleep(for: .milliseconds(fault.lastingMs / 2))
-            try await onRedis(.flushAll, fault)
-            try await Task.sleep(for: .milliseconds(fault.lastingMs / 2))
+            // The way back is long, so that the other server has opened the next epoch before this one
+            // hears that it was admitted; and the way there, so that its word is late after that.
+            wires[server].troubleRedis(.late(requestsMs: 150, repliesMs: 500))
+            for _ in 0..<2 {
+                try await Task.sleep(for: .milliseconds(fault.lastingMs / 3))
+                try await onRedis(.flushAll, fault)
+            }
+            try await Task.sleep(for: .milliseconds(fault.lastingMs / 3))
             wires[server].troubleRedis(.none)
         case .serverRestart:
             try await Self.blocking(on: serverQueues[server]) {
@@ -176,9 +180,10 @@ final class JudgeStage: Sendable {
     }
 
     private func trouble(_ wires: [FaultProxy], _ fault: Fault) async {
+        let delayMs = Int64(5 + fault.seed % 150)
         let trouble: FaultProxy.Trouble =
             switch fault.kind {
-            case .redisDelay, .postgresDelay: .delay(Int64(5 + fault.seed % 150))
+            case .redisDelay, .postgresDelay: .late(requestsMs: delayMs, repliesMs: delayMs)
             case .redisCut, .postgresCut: .cuts(seed: fault.seed)
             case .postgresAnswerCut: .answersLost
             default: .silence(repliesOnly: fault.seed % 2 == 0)
