@@ -195,6 +195,7 @@ struct Migration: Sendable {
         Migration("V0013_ledger_checks", PackageResources.V0013_ledger_checks_sql),
         Migration("V0014_share_expiry", PackageResources.V0014_share_expiry_sql),
         Migration("V0019_repaired_breaks", PackageResources.V0019_repaired_breaks_sql),
+        Migration("V0020_channel_write_back", PackageResources.V0020_channel_write_back_sql),
     ]
 }
 

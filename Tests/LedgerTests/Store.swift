@@ -180,6 +180,7 @@ private func migrate(_ conninfo: String) async throws {
         PackageResources.V0012_sealed_ledger_sql,
         PackageResources.V0013_ledger_checks_sql, PackageResources.V0014_share_expiry_sql,
         PackageResources.V0019_repaired_breaks_sql,
+        PackageResources.V0020_channel_write_back_sql,
     ]
     for migration in migrations {
         try await owner.simple(String(decoding: migration, as: UTF8.self))

@@ -45,6 +45,16 @@ private final class QuietLedger: DriftLedgerPort {
     func position(_ key: PositionKey) async throws(Failure) -> PositionID? { nil }
     func note(_ events: [DriftEvent]) async throws(Failure) {}
     func events(of position: PositionID, limit: Int) async throws(Failure) -> [DriftEvent] { [] }
+    func channels(
+        _ questions: [(position: PositionID, view: ViewImage?)]
+    ) async throws(Failure) -> [PositionID: [ChannelImage]] { [:] }
+
+    func writeBack(
+        _ channel: ChannelImage,
+        of position: PositionID,
+        by origin: Origin,
+    ) async throws(Failure) -> WriteBack { .changed }
+
     func writeBack(_ image: LedgerImage, by origin: Origin) async throws(Failure) -> WriteBack {
         .changed
     }
