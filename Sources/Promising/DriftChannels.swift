@@ -1,8 +1,6 @@
 // What is withheld from single channels, as the view, Postgres and the ledger have it. Like all of the
 // audit it compares nothing that was read at two moments: each figure of a view has a version.
 
-package import Domain
-
 /// What the ledger and Postgres say of one channel of a position, in one snapshot.
 package struct ChannelImage: Hashable, Sendable {
     package var channel: String

@@ -108,7 +108,7 @@ private struct EmptyView: DriftViewPort {
         let pace = DriftPace(intervalMs: 40, inUseMax: 10, walkMax: 10, walkIdleMax: 100)
         let rounds = await self.rounds(3, pace: pace, count: 1_000, inUse: [5])
         #expect(rounds.map(\.count) == rounds.map { _ in 1 })
-        #expect(rounds.joined().prefix(2) == [1, 11])
+        #expect(rounds.flatMap { $0 }.prefix(2) == [1, 11])
     }
 
     @Test func `while none is, it walks over as many as it may, once around at most`() async {
