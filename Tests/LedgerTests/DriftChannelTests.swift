@@ -30,7 +30,11 @@ import Testing
     }
 
     /// The findings about channels, such as `channel +2`.
-    private func findings(_ store: Store, _ id: PositionID, _ view: ViewImage?) async throws
+    private func findings(
+        _ store: Store,
+        _ id: PositionID,
+        _ view: ViewImage?
+    ) async throws
         -> [String]
     {
         let ports = DriftLedger(postgres: store.postgres)
@@ -48,7 +52,12 @@ import Testing
             .map { "\($0.kind) \($0.units)" }
     }
 
-    private func withhold(_ store: Store, _ name: String, _ units: Int64, _ channel: String)
+    private func withhold(
+        _ store: Store,
+        _ name: String,
+        _ units: Int64,
+        _ channel: String
+    )
         async throws
     {
         _ = try await store.stock.setSafetyStock(

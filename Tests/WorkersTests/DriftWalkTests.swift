@@ -81,27 +81,28 @@ private struct EmptyView: DriftViewPort {
     ) async -> [[Int64]] {
         let loop = Loop(MultiThreadedEventLoopGroup.singleton.next())
         let ledger = QuietLedger(count: count)
-        return await loop.start {
-            var marks: [Int] = []
-            let worker = DriftWorker(
-                loop: loop,
-                audit: DriftAudit(view: EmptyView(), ledger: ledger),
-                touched: {
-                    marks.append(ledger.walked.count)
-                    return inUse
-                },
-                board: DriftBoard(),
-                server: "test",
-                pace: pace,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            )
-            worker.start()
-            while marks.count <= roundsMin { try? await Task.sleep(for: .milliseconds(2)) }
-            await worker.stop()
-            let walked = ledger.walked
-            return zip(marks, marks.dropFirst()).map { Array(walked[$0..<$1]) }
-        }
-        .value
+        return
+            await loop.start {
+                var marks: [Int] = []
+                let worker = DriftWorker(
+                    loop: loop,
+                    audit: DriftAudit(view: EmptyView(), ledger: ledger),
+                    touched: {
+                        marks.append(ledger.walked.count)
+                        return inUse
+                    },
+                    board: DriftBoard(),
+                    server: "test",
+                    pace: pace,
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                )
+                worker.start()
+                while marks.count <= roundsMin { try? await Task.sleep(for: .milliseconds(2)) }
+                await worker.stop()
+                let walked = ledger.walked
+                return zip(marks, marks.dropFirst()).map { Array(walked[$0..<$1]) }
+            }
+            .value
     }
 
     @Test func `while a position is in use, a round walks over one piece`() async {

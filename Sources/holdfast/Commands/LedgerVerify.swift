@@ -163,7 +163,8 @@ struct VerifyReport: Encodable {
             )
         )
         if !repaired.isEmpty {
-            fields.insert(("written back", "\(counted(repaired.count, "position")), see above"), at: 5)
+            let positions = counted(repaired.count, "position")
+            fields.insert(("written back", "\(positions), see above"), at: 5)
         }
         if findings.isEmpty, repaired.isEmpty { return fieldsText(fields) }
         var table = Table([

@@ -213,7 +213,8 @@ final class JudgeBooks: Sendable {
         _ path: String,
     ) async throws -> [UncoveredHold]? {
         var commands = [
-            RedisCommand("MULTI"), RedisCommand("INFO", "replication"), RedisCommand("GET", "{h0}:e"),
+            RedisCommand("MULTI"), RedisCommand("INFO", "replication"),
+            RedisCommand("GET", "{h0}:e"),
         ]
         for (id, hold) in holds {
             commands.append(RedisCommand("HMGET", "{h0}:\(epoch):p\(hold.position)", "w", "x"))

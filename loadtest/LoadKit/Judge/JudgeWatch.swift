@@ -23,7 +23,9 @@ struct JudgeWatch: Sendable {
         while !Task.isCancelled {
             let path = stage.redisPath
             if let look = await books.uncovered(of: positions, after: batch, redis: path) {
-                for hold in look.seen where seenAt[hold.key] == nil { seenAt[hold.key] = hold.seenAt }
+                for hold in look.seen where seenAt[hold.key] == nil {
+                    seenAt[hold.key] = hold.seenAt
+                }
                 for hold in look.uncovered where uncovered[hold.key] == nil {
                     uncovered[hold.key] = hold
                 }
