@@ -135,6 +135,7 @@ let package = Package(
             swiftSettings: strict,
         ),
         tests("PromisingTests", ["Base", "Domain", "Promising"]),
+        tests("WorkersTests", ["Base", "Domain", "Loop", "Promising", "Workers", logging] + nio),
         tests(
             "LedgerTests",
             ["Base", "Domain", "Ledger", "Loop", "Postgres", "Promising", "TestServers", logging]

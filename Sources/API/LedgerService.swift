@@ -295,6 +295,7 @@ extension Holdfast_V1_VerifyLedgerResponse {
         checked = Int64(part.checked)
         rows = part.rows
         findings += part.findings.map { Holdfast_V1_LedgerFinding($0) }
+        repaired += part.repaired.map { Holdfast_V1_LedgerFinding($0) }
     }
 }
 

@@ -57,6 +57,8 @@ extension Holdfast_V1_DriftKind {
         case .lostCommits: self = .lostCommits
         case .unreadable: self = .unreadable
         case .missingRows: self = .missingRows
+        case .channel: self = .channel
+        case .channelLedger: self = .channelLedger
         }
     }
 }

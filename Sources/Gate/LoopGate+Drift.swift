@@ -52,9 +52,17 @@ extension LoopGate: DriftViewPort {
         switch kind {
         case .view: command.append("view")
         case .pending: command.append("pending")
-        case .unreadable, .ledger, .lostCommits, .missingRows: command.append("unreadable")
+        case .channel: command.append("channel")
+        case .unreadable, .ledger, .lostCommits, .missingRows, .channelLedger:
+            command.append("unreadable")
         }
         for field in image.raw { command.append(field) }
+        if kind == .channel {
+            for (channel, figure) in image.channels {
+                command.append(channel)
+                command.append(figure)
+            }
+        }
         switch try await audited(command) {
         case .status("DROPPED"): return .dropped
         case .status("GONE"): return .gone
@@ -99,7 +107,9 @@ enum AuditReply {
         else { return nil }
         var images: [PositionID: ViewImage] = [:]
         for (position, part) in zip(positions, parts.dropFirst()) {
-            guard case .array(let fields) = part, fields.count == 6 else { return nil }
+            guard case .array(let fields) = part, fields.count == 8,
+                case .array(let pairs) = fields[7]
+            else { return nil }
             let raw = fields[0..<4].map { $0.text ?? "" }
             if raw.allSatisfy(\.isEmpty) { continue }
             let deadline = fields[5].text.flatMap { Int64($0) }
@@ -109,8 +119,19 @@ enum AuditReply {
                 raw: raw,
                 pendingSum: fields[4].text.flatMap { Int64($0) },
                 pendingMs: deadline.map { max(0, now - ($0 - pendingMs)) } ?? 0,
+                channels: channels(pairs),
+                knowsChannels: fields[6] == .null,
             )
         }
         return images
+    }
+
+    /// Names and figures in turn.
+    private static func channels(_ pairs: [RedisReply]) -> [String: String] {
+        var channels: [String: String] = [:]
+        for index in stride(from: 0, to: pairs.count - 1, by: 2) {
+            channels[pairs[index].text ?? ""] = pairs[index + 1].text ?? ""
+        }
+        return channels
     }
 }

@@ -195,7 +195,7 @@ package struct DriftLedger: DriftLedgerPort {
         }
     }
 
-    private func run(
+    func run(
         _ statement: Statement,
         _ parameters: [PostgresValue],
     ) async throws(Failure) -> PostgresResult {

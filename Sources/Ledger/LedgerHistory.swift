@@ -12,6 +12,8 @@ package struct LedgerHistory: LedgerHistoryPort, SealPort, Sendable {
     /// Rows that one look at seals reads, at least.
     private let rowsEnough: Int64 = 50_000
     private let positionsMax: Int32 = 100
+    /// What `check_positions` says of a row that was wrong and is taken back by a later one.
+    private static let repairedFree: Int16 = 10
     private let reservationsMax: Int32 = 1_000
     /// Batches of one seal: what a busy server commits in a second or two.
     private let sealBatchesMax: Int32 = 500
@@ -104,13 +106,17 @@ package struct LedgerHistory: LedgerHistoryPort, SealPort, Sendable {
             let places = row.texts(3)
             let details = row.texts(4)
             for (index, fault) in row.int2s(2).enumerated() {
-                part.findings.append(
-                    LedgerFinding(
-                        fault: LedgerFault(stored: fault),
-                        place: places[index],
-                        detail: details[index],
-                    )
+                let isRepaired = fault == Self.repairedFree
+                let finding = LedgerFinding(
+                    fault: isRepaired ? .freeWrong : LedgerFault(stored: fault),
+                    place: places[index],
+                    detail: details[index],
                 )
+                if isRepaired {
+                    part.repaired.append(finding)
+                } else {
+                    part.findings.append(finding)
+                }
             }
         }
         return part

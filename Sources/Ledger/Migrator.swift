@@ -204,6 +204,8 @@ struct Migration: Sendable {
         ),
         Migration("V0020_node_work", PackageResources.V0020_node_work_sql),
         Migration("V0021_reroutes", PackageResources.V0021_reroutes_sql),
+        Migration("V0022_repaired_breaks", PackageResources.V0022_repaired_breaks_sql),
+        Migration("V0023_channel_write_back", PackageResources.V0023_channel_write_back_sql),
     ]
 }
 

@@ -290,6 +290,10 @@ package nonisolated struct Holdfast_V1_VerifyLedgerResponse: Sendable {
   /// For the next call; empty: the check is over.
   package var nextPageToken: String = String()
 
+  /// Rows that were wrong once and are taken back by a row that `drift repair` wrote: for each position
+  /// the oldest. Nothing is wrong there any more; the rows stay, because no row is ever changed.
+  package var repaired: [Holdfast_V1_LedgerFinding] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -592,7 +596,7 @@ nonisolated extension Holdfast_V1_VerifyLedgerRequest: SwiftProtobuf.Message, Sw
 
 nonisolated extension Holdfast_V1_VerifyLedgerResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".VerifyLedgerResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}part\0\u{1}checked\0\u{1}rows\0\u{1}findings\0\u{1}seal\0\u{3}expected_seal\0\u{3}next_page_token\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}part\0\u{1}checked\0\u{1}rows\0\u{1}findings\0\u{1}seal\0\u{3}expected_seal\0\u{3}next_page_token\0\u{1}repaired\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -607,6 +611,7 @@ nonisolated extension Holdfast_V1_VerifyLedgerResponse: SwiftProtobuf.Message, S
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.seal) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.expectedSeal) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.repaired) }()
       default: break
       }
     }
@@ -634,6 +639,9 @@ nonisolated extension Holdfast_V1_VerifyLedgerResponse: SwiftProtobuf.Message, S
     if !self.nextPageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 7)
     }
+    if !self.repaired.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.repaired, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -645,6 +653,7 @@ nonisolated extension Holdfast_V1_VerifyLedgerResponse: SwiftProtobuf.Message, S
     if lhs.seal != rhs.seal {return false}
     if lhs.expectedSeal != rhs.expectedSeal {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.repaired != rhs.repaired {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

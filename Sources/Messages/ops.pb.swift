@@ -51,6 +51,12 @@ package nonisolated enum Holdfast_V1_DriftKind: SwiftProtobuf.Enum, Swift.CaseIt
 
   /// The ledger lacks rows that its position counts.
   case missingRows // = 6
+
+  /// The view withholds other units from a channel than the ledger says.
+  case channel // = 7
+
+  /// Postgres withholds other units from a channel than its ledger says: somebody changed the row.
+  case channelLedger // = 8
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -66,6 +72,8 @@ package nonisolated enum Holdfast_V1_DriftKind: SwiftProtobuf.Enum, Swift.CaseIt
     case 4: self = .lostCommits
     case 5: self = .unreadable
     case 6: self = .missingRows
+    case 7: self = .channel
+    case 8: self = .channelLedger
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -79,6 +87,8 @@ package nonisolated enum Holdfast_V1_DriftKind: SwiftProtobuf.Enum, Swift.CaseIt
     case .lostCommits: return 4
     case .unreadable: return 5
     case .missingRows: return 6
+    case .channel: return 7
+    case .channelLedger: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -92,6 +102,8 @@ package nonisolated enum Holdfast_V1_DriftKind: SwiftProtobuf.Enum, Swift.CaseIt
     .lostCommits,
     .unreadable,
     .missingRows,
+    .channel,
+    .channelLedger,
   ]
 
 }
@@ -580,7 +592,7 @@ package nonisolated struct Holdfast_V1_RepairDriftResponse: @unchecked Sendable 
 fileprivate nonisolated let _protobuf_package = "holdfast.v1"
 
 nonisolated extension Holdfast_V1_DriftKind: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DRIFT_KIND_UNSPECIFIED\0\u{1}DRIFT_KIND_VIEW\0\u{1}DRIFT_KIND_LEDGER\0\u{1}DRIFT_KIND_PENDING\0\u{1}DRIFT_KIND_LOST_COMMITS\0\u{1}DRIFT_KIND_UNREADABLE\0\u{1}DRIFT_KIND_MISSING_ROWS\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DRIFT_KIND_UNSPECIFIED\0\u{1}DRIFT_KIND_VIEW\0\u{1}DRIFT_KIND_LEDGER\0\u{1}DRIFT_KIND_PENDING\0\u{1}DRIFT_KIND_LOST_COMMITS\0\u{1}DRIFT_KIND_UNREADABLE\0\u{1}DRIFT_KIND_MISSING_ROWS\0\u{1}DRIFT_KIND_CHANNEL\0\u{1}DRIFT_KIND_CHANNEL_LEDGER\0")
 }
 
 nonisolated extension Holdfast_V1_DriftEventKind: SwiftProtobuf._ProtoNameProviding {

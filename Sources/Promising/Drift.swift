@@ -21,6 +21,10 @@ package enum DriftKind: Int16, CaseIterable, Sendable {
     case unreadable = 5
     /// The ledger lacks rows.
     case missingRows = 6
+    /// The view withholds other units from a channel than the ledger says.
+    case channel = 7
+    /// Postgres withholds other units from a channel than its ledger says.
+    case channelLedger = 8
 }
 
 /// The view of a position at one instant of Redis.
@@ -51,6 +55,10 @@ package struct ViewImage: Hashable, Sendable {
     package var pendingSum: Int64?
     /// The age of the oldest of them, in milliseconds; 0 without any.
     package var pendingMs: Int64
+    /// The figures of single channels as they are stored.
+    package var channels: [String: String]
+    /// False: the view was made by a commit, and loads its channels before it needs them.
+    package var knowsChannels: Bool
 
     package init(
         position: PositionID,
@@ -58,7 +66,11 @@ package struct ViewImage: Hashable, Sendable {
         raw: [String],
         pendingSum: Int64?,
         pendingMs: Int64,
+        channels: [String: String] = [:],
+        knowsChannels: Bool = true,
     ) {
+        self.channels = channels
+        self.knowsChannels = knowsChannels
         self.position = position
         self.epoch = epoch
         self.raw = raw
@@ -197,11 +209,18 @@ package struct PositionAudit: Sendable {
     package var view: ViewImage?
     /// Nil when Postgres does not have the position.
     package var ledger: LedgerImage?
+    package var channels: [ChannelImage]
     package var findings: [DriftFinding]
 
     /// Judges a position by a view and what was read of the ledger after it.
-    package init(position: PositionID, view: ViewImage?, ledger: LedgerImage?) {
+    package init(
+        position: PositionID,
+        view: ViewImage?,
+        ledger: LedgerImage?,
+        channels: [ChannelImage] = [],
+    ) {
         self.position = position
+        self.channels = channels
         self.view = view
         self.ledger = ledger
         findings = []
@@ -211,6 +230,7 @@ package struct PositionAudit: Sendable {
         }
         if let view { findings += Self.findings(view, ledger) }
         findings += Self.findings(ledger)
+        findings += DriftFinding.findings(channels, view, version: ledger.version)
     }
 
     /// The units by which the view is off.

@@ -39,8 +39,16 @@ package struct DriftAudit<View: DriftViewPort, Ledger: DriftLedgerPort> {
                     LedgerQuestion(position: id, view: views[id]?.figures, start: start)
                 }
             )
+            let channels = try await ledger.channels(part.map { ($0.id, views[$0.id]) })
             for ((id, _), image) in zip(part, images) {
-                audits.append(PositionAudit(position: id, view: views[id], ledger: image))
+                audits.append(
+                    PositionAudit(
+                        position: id,
+                        view: views[id],
+                        ledger: image,
+                        channels: channels[id] ?? [],
+                    )
+                )
             }
         }
         return audits

@@ -60,6 +60,12 @@ package protocol DriftLedgerPort: Sendable {
     /// Each is of one snapshot, taken after the question was asked.
     func images(_ questions: [LedgerQuestion]) async throws(Failure) -> [LedgerImage?]
 
+    /// What is withheld from single channels of positions, given what their views say; none for a
+    /// position without channels.
+    func channels(
+        _ questions: [(position: PositionID, view: ViewImage?)]
+    ) async throws(Failure) -> [PositionID: [ChannelImage]]
+
     /// Rows whose free units do not follow from the row before, oldest first, among the latest rows
     /// of a position.
     func breaks(of position: PositionID) async throws(Failure) -> [LedgerBreak]
@@ -86,6 +92,13 @@ package protocol DriftLedgerPort: Sendable {
     /// Writes the balances of a position back to the sum of its ledger, if they still differ by what
     /// was read.
     func writeBack(_ image: LedgerImage, by origin: Origin) async throws(Failure) -> WriteBack
+
+    /// Lets Postgres withhold from a channel what its ledger says, if both still are what was read.
+    func writeBack(
+        _ channel: ChannelImage,
+        of position: PositionID,
+        by origin: Origin,
+    ) async throws(Failure) -> WriteBack
 }
 
 /// A position to audit.

@@ -54,6 +54,17 @@ package struct RepairStep: Hashable, Sendable {
                     "write back \(ledger?.difference.negated.words ?? ""), so that the balances are "
                         + "the sum of the ledger, with a ledger row that says so"
                 )
+            case .channel:
+                (
+                    .dropView,
+                    "drop the view of this position; the next request of a channel loads what is "
+                        + "withheld from Postgres"
+                )
+            case .channelLedger:
+                (
+                    .writeBack,
+                    "withhold from each channel what its ledger says, with a ledger row that says so"
+                )
             case .lostCommits:
                 (
                     .leave,
@@ -95,7 +106,7 @@ package struct DriftRepair<View: DriftViewPort & GatePort, Ledger: DriftLedgerPo
         let found = try await audit.judged(position)
         // Postgres first: where it was edited, the view is judged by what it is afterwards.
         let steps = found.findings
-            .sorted { $0.kind == .ledger && $1.kind != .ledger }
+            .sorted { $0.kind.isOfPostgres && !$1.kind.isOfPostgres }
             .map { RepairStep($0, found.ledger) }
         return RepairReport(before: found, steps: steps, after: nil)
     }
@@ -109,6 +120,8 @@ package struct DriftRepair<View: DriftViewPort & GatePort, Ledger: DriftLedgerPo
         for index in report.steps.indices {
             switch report.steps[index].action {
             case .leave: continue
+            case .writeBack where report.steps[index].finding.kind == .channelLedger:
+                try await writeBackChannels(&report.steps[index], report.before, origin)
             case .writeBack: try await writeBack(&report.steps[index], report.before, origin)
             case .dropView: try await dropView(&report.steps[index], position)
             }
@@ -152,6 +165,29 @@ package struct DriftRepair<View: DriftViewPort & GatePort, Ledger: DriftLedgerPo
         }
     }
 
+    private func writeBackChannels(
+        _ step: inout RepairStep,
+        _ found: PositionAudit,
+        _ origin: Origin,
+    ) async throws(Failure) {
+        step.isDone = true
+        var said: [String] = []
+        for channel in found.channels where channel.stored != channel.last {
+            switch try await audit.ledger.writeBack(channel, of: found.position, by: origin) {
+            case .done(let settlement):
+                await audit.view.settle(settlement, ending: [])
+                said.append(
+                    "\(channel.channel) has \(channel.last) withheld again, and no longer "
+                        + "\(channel.stored)"
+                )
+            case .changed, .impossible:
+                step.isDone = false
+                said.append("\(channel.channel): not done, it is another figure by now")
+            }
+        }
+        step.description = said.joined(separator: "; ")
+    }
+
     private func dropView(
         _ step: inout RepairStep,
         _ position: PositionID,
@@ -178,4 +214,9 @@ package struct DriftRepair<View: DriftViewPort & GatePort, Ledger: DriftLedgerPo
             origin: origin,
         )
     }
+}
+
+extension DriftKind {
+    /// Whether it is mended in Postgres.
+    fileprivate var isOfPostgres: Bool { self == .ledger || self == .channelLedger }
 }

@@ -10,6 +10,8 @@ package struct CheckedPart<Cursor: Hashable & Sendable>: Hashable, Sendable {
     /// Rows that were read for it.
     package var rows: Int64
     package var findings: [LedgerFinding]
+    /// What was wrong once, and was written back since: nothing to do.
+    package var repaired: [LedgerFinding] = []
     /// Where to go on; nil: that was all.
     package var next: Cursor?
 

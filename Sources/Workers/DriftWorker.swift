@@ -17,6 +17,8 @@ package struct DriftPace: Sendable {
     package var inUseMax: Int
     /// Positions that the slow walk audits in a round.
     package var walkMax: Int
+    /// The same while no position is in use.
+    package var walkIdleMax: Int
     /// For how long a position is in use after it was touched, in milliseconds.
     package var inUseMs: Int64 = 5_000
     /// Positions in use that are remembered.
@@ -24,10 +26,11 @@ package struct DriftPace: Sendable {
     /// How long an alarm is left alone before it is looked at again, in milliseconds.
     package var recheckMs: Int64 = 2_000
 
-    package init(intervalMs: Int64, inUseMax: Int, walkMax: Int) {
+    package init(intervalMs: Int64, inUseMax: Int, walkMax: Int, walkIdleMax: Int) {
         self.intervalMs = intervalMs
         self.inUseMax = inUseMax
         self.walkMax = walkMax
+        self.walkIdleMax = walkIdleMax
     }
 }
 
@@ -190,8 +193,24 @@ package final class DriftWorker<View: DriftViewPort, Ledger: DriftLedgerPort> {
         return audits.filter { !$0.findings.isEmpty }.map(\.position)
     }
 
-    /// The next piece of the walk over all positions, each with its whole ledger.
+    /// The next part of the walk over all positions: a piece, and more of them while nobody needs the
+    /// stores, for half of the pause between two rounds at most.
     private func walk() async throws(Failure) -> [PositionID] {
+        var suspects = try await walkPiece()
+        if !inUse.isEmpty { return suspects }
+        let end = Deadline.now.advanced(milliseconds: pace.intervalMs / 2)
+        var walked = pace.walkMax
+        while cursor != nil, walked + pace.walkMax <= pace.walkIdleMax, !end.hasPassed,
+            !Task.isCancelled
+        {
+            suspects += try await walkPiece()
+            walked += pace.walkMax
+        }
+        return suspects
+    }
+
+    /// The next piece of the walk, each position with its whole ledger.
+    private func walkPiece() async throws(Failure) -> [PositionID] {
         if cursor == nil { walkBeganAt = clock.now() }
         let page = try await audit.ledger.positions(
             in: .all,

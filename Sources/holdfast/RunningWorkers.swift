@@ -135,6 +135,7 @@ extension RunningServer {
                 intervalMs: configuration.driftIntervalMs,
                 inUseMax: configuration.driftPositionsMax,
                 walkMax: configuration.driftWalkMax,
+                walkIdleMax: configuration.driftWalkIdleMax,
             )
             let first = parts[0]
             return await first.loop

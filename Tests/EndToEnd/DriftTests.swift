@@ -176,6 +176,11 @@ extension Heavy {
             load.end()
             let record = try await running
             #expect(record.faults == [])
+            let address = "127.0.0.1:\(deployment.servers[0].grpcPort)"
+            let verify = try Binary.run([Binary.path, "ledger", "verify", "--server", address])
+            #expect(verify.status == 0, "\(verify.errors)")
+            #expect(verify.output.contains("the ledger is whole"))
+            #expect(verify.output.contains("REPAIRED"))
             // What was edited and written back stands in the ledger for ever; all else is sound.
             let findings = try Auditor(deployment: deployment).findings()
                 .filter { !$0.hasPrefix("a row of the ledger does not follow") }
@@ -219,6 +224,39 @@ extension Heavy {
             try deployment.redisCommand("DEL", key)
             #expect(try DriftRun(deployment, ["--all"]).status == 0)
             #expect(try await caller.reserve([Units("KEYS", 1)]).state == .held)
+        }
+
+        @Test func `what is withheld from a channel, edited in Redis and in Postgres`()
+            async throws
+        {
+            let deployment = try Deployment()
+            let caller = try await Caller(deployment.server)
+            try await caller.receive([Units("SHY", 10)])
+            try await caller.setSafety("SHY", 8, channel: "web")
+            _ = try await caller.reserve([Units("SHY", 1)], channel: "web")
+            let find = ["--sku", "SHY"]
+            #expect(try DriftRun(deployment, find).status == 0)
+
+            // The view lets a channel have what is kept from it.
+            try deployment.redisCommand("HSET", try key("SHY", deployment), "c:web", "2:3")
+            let shown = try DriftRun(deployment, find)
+            #expect(shown.findings == ["CHANNEL -5"] && shown.status == 7)
+            try alarm("SHY", 1, deployment)
+            #expect(try repaired("SHY", deployment).status == 0)
+            await #expect(throws: Status.self) {
+                _ = try await caller.reserve([Units("SHY", 2)], channel: "web")
+            }
+
+            _ = try deployment.number(
+                "UPDATE channel_safety SET quantity = 2 RETURNING quantity"
+            )
+            let stored = try DriftRun(deployment, find)
+            #expect(stored.findings == ["CHANNEL_LEDGER -6"] && stored.status == 7)
+            #expect(try repaired("SHY", deployment).status == 0)
+            #expect(try deployment.number("SELECT quantity FROM channel_safety") == 8)
+            #expect(try DriftRun(deployment, ["--all"]).status == 0)
+            _ = try await caller.reserve([Units("SHY", 1)], channel: "web")
+            #expect(try DriftRun(deployment, ["--all"]).status == 0)
         }
 
         @Test func `a loaded run in which nothing was injected raises no alarm`() async throws {

@@ -25,7 +25,8 @@ extension Heavy {
 
         /// Steps, each with a mode, a seed and so many rounds in which it is missed.
         static let broken: [(ProtocolStep, JudgeMode)] = [
-            (.oneKey, .kill), (.commitBeforeAnswer, .kill),
+            (.oneKey, .kill), (.commitBeforeAnswer, .kill), (.replayBeforeEnd, .kill),
+            (.epochCheck, .flush),
         ]
 
         @Test(arguments: broken)

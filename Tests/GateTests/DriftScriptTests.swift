@@ -131,4 +131,44 @@ import Testing
             #expect(try await Self.dropped(bench, other, "unreadable") == "DROPPED")
         }
     }
+
+    @Test func `channels are read as they are stored, and dropped only while they are that`()
+        async throws
+    {
+        try await ScriptBench.with { bench in
+            try await bench.run { call in
+                call.add(
+                    LoadedPosition(
+                        position: 1,
+                        version: 7,
+                        free: 50,
+                        channelSafety: [ChannelSafety(channel: "web", quantity: 5)],
+                    )
+                )
+                call.add(ViewRow(position: 2, version: 3, delta: 0, free: 9, isFresh: true))
+            }
+            let images = try await Self.audited(bench, [1, 2])
+            let read = try #require(images[0])
+            #expect(read.channels == ["web": "7:5"] && read.knowsChannels)
+            #expect(images[1]?.channels == [:] && images[1]?.knowsChannels == false)
+            let key = GateKeys.position(1, epoch: 1)
+            try await bench.command("HSET", [key, "c:web", "7:6"])
+            func dropped(_ image: ViewImage) async throws -> String? {
+                try await bench.command(
+                    "EVAL",
+                    [
+                        Self.drop, "1", GateKeys.epoch, "\(image.epoch)", "\(image.position)",
+                        "channel",
+                    ] + image.raw + image.channels.flatMap { [$0, $1] },
+                )
+                .text
+            }
+            #expect(try await dropped(read) == "CHANGED")
+            let wrong = try #require(try await Self.audited(bench, [1])[0])
+            #expect(wrong.channels == ["web": "7:6"])
+            // What else changes is not what is wrong.
+            try await bench.run { $0.add(Self.row(1, 8, -1)) }
+            #expect(try await dropped(wrong) == "DROPPED")
+        }
+    }
 }

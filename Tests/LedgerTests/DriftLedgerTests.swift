@@ -144,6 +144,8 @@ import Testing
             _ = try await store.hold("later", [Demand(key: key("A"), quantity: 1)])
             let found = try #require(try await audit(store, id).ledger)
             let position = try await store.position(key("A"))
+            let unsound = try await store.audit.checkPositions(after: 0)
+            #expect(Set(unsound.findings.map(\.fault)) == [.freeWrong, .balanceWrong])
             guard case .done(let settlement) = try await ledger(store).writeBack(found, by: tester)
             else {
                 Issue.record("not written back")
@@ -170,6 +172,42 @@ import Testing
             _ = try await store.hold("last", [Demand(key: key("A"), quantity: 1)])
             #expect(try await audit(store, id).findings.isEmpty)
             #expect(try await ledger(store).breaks(of: id).map(\.units) == [6, -6])
+            // The rows stay: a check tells that they were wrong, and that nothing is wrong any more.
+            let checked = try await store.audit.checkPositions(after: 0)
+            #expect(checked.findings == [] && checked.repaired.map(\.fault) == [.freeWrong])
+            #expect(checked.repaired[0].place.contains("A@"))
+            #expect(checked.repaired[0].detail.hasSuffix("2 rows like it were later written back"))
+            // What is edited after that is wrong again, and nothing takes it back.
+            try store.sql("UPDATE positions SET on_hand = on_hand + 1 WHERE id = \(id)")
+            _ = try await store.hold("after", [Demand(key: key("A"), quantity: 1)])
+            let again = try await store.audit.checkPositions(after: 0)
+            #expect(Set(again.findings.map(\.fault)) == [.freeWrong, .balanceWrong])
+            #expect(again.repaired == checked.repaired)
+        }
+    }
+
+    @Test(
+        arguments: [
+            // A row that only says that it is a write-back, and takes nothing back.
+            "free_after = free_after + 1", "reason = 'drift'", "kind = 8",
+            "on_hand_delta = 1, in_transit_delta = 2",
+        ]
+    )
+    func `what only looks like a write-back takes nothing back`(edit: String) async throws {
+        try await withStore { store in
+            _ = try await scene(store, "A")
+            try store.sql("UPDATE positions SET on_hand = on_hand + 7")
+            _ = try await store.hold("later", [Demand(key: key("A"), quantity: 1)])
+            let id = try await store.position(key("A")).id
+            let found = try #require(try await audit(store, id).ledger)
+            guard case .done = try await ledger(store).writeBack(found, by: tester) else {
+                Issue.record("not written back")
+                return
+            }
+            #expect(try await store.audit.checkPositions(after: 0).findings == [])
+            try store.sql("UPDATE position_ledger SET \(edit) WHERE reason = 'DRIFT'")
+            let checked = try await store.audit.checkPositions(after: 0)
+            #expect(checked.findings.contains { $0.fault == .freeWrong } && checked.repaired == [])
         }
     }
 

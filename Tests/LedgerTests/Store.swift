@@ -224,6 +224,8 @@ private func migrate(_ conninfo: String) async throws {
         PackageResources.V0017_route_decisions_sql,
         PackageResources.V0018_fulfilment_sql, PackageResources.V0019_shipments_of_orders_sql,
         PackageResources.V0020_node_work_sql, PackageResources.V0021_reroutes_sql,
+        PackageResources.V0022_repaired_breaks_sql,
+        PackageResources.V0023_channel_write_back_sql,
     ]
     for migration in migrations {
         try await owner.simple(String(decoding: migration, as: UTF8.self))

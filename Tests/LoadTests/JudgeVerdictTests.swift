@@ -204,6 +204,34 @@ import Testing
         #expect(sample.kinds == [])
     }
 
+    @Test func `a committed hold that the view neither shows nor holds pending is seen`() {
+        var sample = Sample()
+        sample.wishes[2].attempts[0].begin = 200_000
+        sample.wishes[2].attempts[0].end = 230_000
+        let life = JudgeVerdict.lifeMicroseconds
+        func kinds(seenAt: Int64) -> [JudgeViolation.Kind] {
+            sample.evidence.uncovered = [
+                UncoveredHold(
+                    key: "b",
+                    position: 1,
+                    version: 3,
+                    seenAt: seenAt,
+                    missedAt: seenAt + 2 * life,
+                )
+            ]
+            return sample.kinds.filter { $0 == .uncovered }
+        }
+        #expect(kinds(seenAt: 220_000) == [.uncovered])
+        // It may have been overdue before its commit could be seen.
+        #expect(kinds(seenAt: 199_999 + life) == [.uncovered])
+        #expect(kinds(seenAt: 200_000 + life) == [])
+        // The other attempt may have given the hold back.
+        sample.wishes[2].attempts.append(Sample.attempt(210_000, 240_000, "UNAVAILABLE"))
+        #expect(kinds(seenAt: 220_000) == [])
+        sample.wishes[2].attempts[1].begin = 230_000
+        #expect(kinds(seenAt: 220_000) == [.uncovered])
+    }
+
     @Test func `what Postgres finds wrong is a violation`() {
         var sample = Sample()
         sample.evidence.findings = [("oversold", "4 of 3"), ("books", "1 is not 2")]

@@ -6,6 +6,7 @@
 --                 compared.
 --     unreadable  dropped if all fields are what was read.
 --     pending     h is wrong: dropped if it still is not the sum of the pending holds.
+--     channel     dropped if the figures of channels are what was read: 8 name, 9 figure, ...
 --   4 to 7: w, f, x, h as they were read, empty where there was none.
 -- Reply: DROPPED, CHANGED (it is another one now) or GONE (there is none).
 -- Pending holds stay as they are: who makes the view anew sums them again (gate.lua, `create`).
@@ -32,6 +33,11 @@ if ARGV[3] == 'pending' then
     end
   end
   is_wrong = tonumber(v[4] or '') ~= sum
+elseif ARGV[3] == 'channel' then
+  is_wrong = true
+  for at = 8, #ARGV, 2 do
+    if redis.pcall('HGET', key, 'c:' .. ARGV[at]) ~= ARGV[at + 1] then is_wrong = false end
+  end
 elseif ARGV[3] == 'view' then
   is_wrong = is_same(1, 3)
 else

@@ -100,12 +100,14 @@ struct VerifyReport: Encodable {
     var expected: String?
     var expectedSeal: Int64 = 0
     var findings: [Finding] = []
+    /// What was wrong and is written back.
+    var repaired: [Finding] = []
     var isWhole = true
     private let unsealed: String
 
     private enum CodingKeys: CodingKey {
         case seal, digest, seals, positions, reservations, rows, unsealedRows, expected
-        case expectedSeal, findings, isWhole
+        case expectedSeal, findings, repaired, isWhole
     }
 
     init(_ head: Holdfast_V1_LedgerHead, expected: String?) {
@@ -127,15 +129,8 @@ struct VerifyReport: Encodable {
         }
         rows += answer.rows
         if answer.expectedSeal > 0 { expectedSeal = answer.expectedSeal }
-        findings += answer.findings.map {
-            Finding(
-                fault: caseName($0.fault),
-                seal: $0.seal,
-                batch: $0.batch,
-                place: $0.place,
-                detail: $0.detail,
-            )
-        }
+        findings += answer.findings.map { Finding($0) }
+        repaired += answer.repaired.map { Finding($0) }
         isWhole = findings.isEmpty && (expected == nil || expectedSeal > 0)
     }
 
@@ -167,16 +162,32 @@ struct VerifyReport: Encodable {
                         : "\(counted(findings.count, "thing")) wrong"
             )
         )
-        if findings.isEmpty { return fieldsText(fields) }
+        if !repaired.isEmpty {
+            let positions = counted(repaired.count, "position")
+            fields.insert(("written back", "\(positions), see above"), at: 5)
+        }
+        if findings.isEmpty, repaired.isEmpty { return fieldsText(fields) }
         var table = Table([
             .text("FAULT"), .number("SEAL"), .number("BATCH"), .text("PLACE"), .text("DETAIL"),
         ])
-        for finding in findings {
+        for (finding, isRepaired) in findings.map({ ($0, false) }) + repaired.map({ ($0, true) }) {
             table.add([
-                finding.fault, finding.seal == 0 ? "" : "\(finding.seal)",
+                isRepaired ? "REPAIRED" : finding.fault, finding.seal == 0 ? "" : "\(finding.seal)",
                 finding.batch == 0 ? "" : "\(finding.batch)", finding.place, finding.detail,
             ])
         }
         return table.text + "\n" + fieldsText(fields)
+    }
+}
+
+extension VerifyReport.Finding {
+    fileprivate init(_ finding: Holdfast_V1_LedgerFinding) {
+        self.init(
+            fault: caseName(finding.fault),
+            seal: finding.seal,
+            batch: finding.batch,
+            place: finding.place,
+            detail: finding.detail,
+        )
     }
 }

@@ -152,7 +152,7 @@ private func words(_ name: String) -> String {
 
 private func units(_ finding: Holdfast_V1_DriftFinding) -> String {
     switch finding.kind {
-    case .view, .ledger, .pending: signedOrZero(finding.units)
+    case .view, .ledger, .pending, .channel, .channelLedger: signedOrZero(finding.units)
     case .lostCommits, .unreadable, .missingRows, .unspecified, .UNRECOGNIZED: "?"
     }
 }

@@ -37,6 +37,7 @@ enum ConfigurationKey: String, CaseIterable {
     case driftWalkMax = "drift.walk.max"
     case fulfilmentAttemptsMax = "fulfilment.attempts.max"
     case fulfilmentIntervalMs = "fulfilment.interval.ms"
+    case driftWalkIdleMax = "drift.walk.idle.max"
     case shutdownGraceMs = "shutdown.grace.ms"
     case logLevel = "log.level"
     case logFormat = "log.format"
@@ -255,6 +256,12 @@ enum ConfigurationKey: String, CaseIterable {
             100,
             "ms",
             "Pause between two looks for units that need another node.",
+        ),
+        .driftWalkIdleMax: number(
+            0...1_000_000,
+            2_000,
+            "positions",
+            "The same while no position is in use: at most, and for half of the pause at most.",
         ),
         .shutdownGraceMs: number(
             0...600_000,

@@ -50,6 +50,7 @@ struct ServeConfiguration: Equatable, Sendable {
     /// How often units of a line are given another place.
     var fulfilmentAttemptsMax: Int
     var fulfilmentIntervalMs: Int64
+    var driftWalkIdleMax: Int
     var shutdownGraceMs: Int64
     /// The name of one of the logger's levels.
     var logLevel: String
@@ -103,6 +104,7 @@ struct ServeConfiguration: Equatable, Sendable {
         driftWalkMax = values.number(.driftWalkMax)
         fulfilmentAttemptsMax = values.number(.fulfilmentAttemptsMax)
         fulfilmentIntervalMs = Int64(values.number(.fulfilmentIntervalMs))
+        driftWalkIdleMax = values.number(.driftWalkIdleMax)
         shutdownGraceMs = Int64(values.number(.shutdownGraceMs))
         logLevel = values.text(.logLevel)
         logFormat = values.text(.logFormat) == "json" ? .json : .text

@@ -149,6 +149,10 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.fulfilmentIntervalMs.help
     )
     var fulfilmentIntervalMs: String?
+        name: ConfigurationKey.driftWalkIdleMax.optionName,
+        help: ConfigurationKey.driftWalkIdleMax.help
+    )
+    var driftWalkIdleMax: String?
     @Option(
         name: ConfigurationKey.shutdownGraceMs.optionName,
         help: ConfigurationKey.shutdownGraceMs.help
@@ -235,6 +239,7 @@ struct SettingFlags: ParsableArguments {
             .driftWalkMax: driftWalkMax,
             .fulfilmentAttemptsMax: fulfilmentAttemptsMax,
             .fulfilmentIntervalMs: fulfilmentIntervalMs,
+            .driftWalkIdleMax: driftWalkIdleMax,
             .shutdownGraceMs: shutdownGraceMs,
             .logLevel: logLevel,
             .logFormat: logFormat,

@@ -9,12 +9,17 @@ final class FaultProxy: Sendable {
     /// What the wire does to bytes.
     enum Trouble: Sendable {
         case none
-        /// They arrive so many milliseconds later.
-        case delay(Int64)
+        /// What is asked, and what is answered, arrives so many milliseconds later.
+        case late(requestsMs: Int64, repliesMs: Int64)
         /// Some reads pass only in part, and the connection breaks off.
         case cuts(seed: UInt64)
         /// They vanish; the connections that lost some break off when the trouble ends.
         case silence(repliesOnly: Bool)
+        /// What is asked passes, and the connection breaks off instead of the first answer to it. Made
+        /// for Postgres: the messages that open a connection begin with a zero, and are answered.
+        case answersLost
+        /// Nobody is let through.
+        case refused
     }
 
     private let eventLoop: any EventLoop
@@ -84,6 +89,7 @@ private final class Wire {
         if case .cuts(let seed) = trouble { random = JudgeRandom(seed) }
         self.trouble = trouble
         for link in links.values where link.hasLost { link.breakOff() }
+        if case .refused = trouble { breakAll() }
     }
 
     func lead(to target: String) {
@@ -97,6 +103,10 @@ private final class Wire {
 
     /// Connects to the target for a connection that was made to us.
     func accepted(_ caller: any Channel) {
+        if case .refused = trouble {
+            caller.close(promise: nil)
+            return
+        }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ClientBootstrap(group: eventLoop)
             .channelOption(.autoRead, value: false)
@@ -137,7 +147,13 @@ private final class Wire {
     private func pass(_ bytes: ByteBuffer, _ link: Link, isReply: Bool) {
         switch trouble {
         case .none: link.send(bytes, isReply: isReply, delayMs: 0)
-        case .delay(let ms): link.send(bytes, isReply: isReply, delayMs: ms)
+        case .late(let requestsMs, let repliesMs):
+            link.send(bytes, isReply: isReply, delayMs: isReply ? repliesMs : requestsMs)
+        case .answersLost:
+            if isReply, link.wasAsked { return link.breakOff() }
+            if !isReply, bytes.readableBytesView.first != 0 { link.wasAsked = true }
+            link.send(bytes, isReply: isReply, delayMs: 0)
+        case .refused: link.breakOff()
         case .silence(let repliesOnly):
             if repliesOnly, !isReply { return link.send(bytes, isReply: isReply, delayMs: 0) }
             link.hasLost = true
@@ -159,6 +175,8 @@ private final class Link {
     private let store: any Channel
     /// Whether bytes of it have vanished, so that it can never be used again.
     var hasLost = false
+    /// Whether something was asked on it whose answer must not arrive.
+    var wasAsked = false
     /// What is held up in each direction: it leaves in the order in which it came.
     private var held: [[ByteBuffer]] = [[], []]
 

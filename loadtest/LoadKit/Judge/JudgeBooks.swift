@@ -133,6 +133,116 @@ final class JudgeBooks: Sendable {
         return expected
     }
 
+    /// Whether the Redis at `path` is the one that the open epoch was opened on, and has it still.
+    ///
+    /// One that does not answer is not.
+    func isOpen(redis path: String) async throws -> Bool {
+        let open = try await ask(JudgeSQL.epoch, [])[0]
+        let commands = [RedisCommand("INFO", "replication"), RedisCommand("GET", "{h0}:e")]
+        guard let replies = try? await send(commands, to: path) else { return false }
+        return Self.isOpen(replies[0], replies[1], epoch: open.int8(0), replid: open.text(1))
+    }
+
+    private static func isOpen(
+        _ info: RedisReply,
+        _ epochKey: RedisReply,
+        epoch: Int64,
+        replid: String,
+    ) -> Bool {
+        epochKey.text == "\(epoch)" && !replid.isEmpty
+            && info.text?.contains("master_replid:\(replid)") == true
+    }
+
+    /// Reservations of batches after `batch` that are committed, and at this moment neither in the view
+    /// of a position that is loaded nor pending; nil when a store is away, or the gate is closed.
+    ///
+    /// Postgres is asked first, and then the view as it is at one instant: between commit and end a hold
+    /// is pending, and rows only ever come to a view.
+    func uncovered(
+        of positions: [Int64],
+        after batch: Int64,
+        redis path: String,
+    ) async -> (seen: [UncoveredHold], uncovered: [UncoveredHold])? {
+        guard let open = try? await postgres.execute(JudgeSQL.epoch, []),
+            let before = try? await versions(positions, open[0].int8(0), path),
+            let rows = try? await postgres.execute(
+                JudgeSQL.committed,
+                [
+                    .int8s(before.keys.sorted()),
+                    .int8s(before.keys.sorted().compactMap { before[$0] }), .int8(batch),
+                ],
+            )
+        else { return nil }
+        let seenAt = judgeNow()
+        var holds: [(id: ID, hold: UncoveredHold)] = []
+        for row in rows {
+            let hold = UncoveredHold(
+                key: row.text(1),
+                position: row.int8(2),
+                version: row.int8(3),
+                seenAt: seenAt,
+                missedAt: 0,
+            )
+            holds.append((row.uuid(0), hold))
+        }
+        if holds.isEmpty { return ([], []) }
+        let (epoch, replid) = (open[0].int8(0), open[0].text(1))
+        guard let missed = try? await missed(holds, epoch, replid, path) else { return nil }
+        return (holds.map(\.hold), missed)
+    }
+
+    /// The versions of the views that are loaded.
+    private func versions(
+        _ positions: [Int64],
+        _ epoch: Int64,
+        _ path: String,
+    ) async throws -> [Int64: Int64] {
+        let commands = positions.map { RedisCommand("HGET", "{h0}:\(epoch):p\($0)", "w") }
+        var versions: [Int64: Int64] = [:]
+        for (position, reply) in zip(positions, try await send(commands, to: path)) {
+            versions[position] = reply.text.flatMap { Int64($0) }
+        }
+        return versions
+    }
+
+    /// Those that are neither in a view nor pending; nil when the epoch is not open there.
+    private func missed(
+        _ holds: [(id: ID, hold: UncoveredHold)],
+        _ epoch: Int64,
+        _ replid: String,
+        _ path: String,
+    ) async throws -> [UncoveredHold]? {
+        var commands = [
+            RedisCommand("MULTI"), RedisCommand("INFO", "replication"),
+            RedisCommand("GET", "{h0}:e"),
+        ]
+        for (id, hold) in holds {
+            commands.append(RedisCommand("HMGET", "{h0}:\(epoch):p\(hold.position)", "w", "x"))
+            var pending = RedisCommand("HEXISTS", "{h0}:\(epoch):q")
+            pending.append((0..<16).map { id[byte: $0] })
+            commands.append(pending)
+        }
+        commands.append(RedisCommand("EXEC"))
+        let replies = try await send(commands, to: path)
+        guard case .array(let answers)? = replies.last, answers.count == 2 + 2 * holds.count,
+            Self.isOpen(answers[0], answers[1], epoch: epoch, replid: replid)
+        else { return nil }
+        let missedAt = judgeNow()
+        var missed: [UncoveredHold] = []
+        for (index, (_, hold)) in holds.enumerated() {
+            guard case .array(let view) = answers[2 + 2 * index], view.count == 2,
+                let version = view[0].text.flatMap({ Int64($0) }),
+                case .integer(let pending) = answers[3 + 2 * index]
+            else { continue }
+            let beyond = (view[1].text ?? "").split(separator: ",").compactMap { Int64($0) }
+            if pending == 1 || hold.version <= version || beyond.contains(hold.version) { continue }
+            var hold = hold
+            hold.missedAt = missedAt
+            missed.append(hold)
+        }
+        return missed
+    }
+
     // MARK: Asking
 
     /// Asks again while Postgres comes back: connections of before a fault may still be around.
@@ -169,6 +279,12 @@ final class JudgeBooks: Sendable {
 /// The statements of a trial's judge.
 enum JudgeSQL {
     static let begin = statement("judge_begin", PackageResources.judge_begin_sql, [])
+    static let epoch = statement("judge_epoch", PackageResources.judge_epoch_sql, [])
+    static let committed = statement(
+        "judge_committed",
+        PackageResources.judge_committed_sql,
+        [OID.int8s, OID.int8s, OID.int8],
+    )
     static let due = statement(
         "judge_due",
         PackageResources.judge_due_sql,

@@ -108,6 +108,11 @@ struct JudgeCaller: Sendable {
     /// Where the stock of the round is.
     let node: String
     let skus: [String]
+    /// SKUs that everybody wants for a moment, one after the other, and nobody touches again: what goes
+    /// wrong there is not put right by whoever comes next.
+    let briefSKUs: [String]
+    /// A SKU of which there is enough for all.
+    let ampleSKU: String
     let name: String
     var random: JudgeRandom
 
@@ -117,6 +122,7 @@ struct JudgeCaller: Sendable {
         var random = random
         var wishes: [Wish] = []
         var number = 0
+        let begin = judgeNow()
         while judgeNow() < end {
             number += 1
             let key = "\(name)-\(number)"
@@ -124,6 +130,16 @@ struct JudgeCaller: Sendable {
                 var wish = Wish(kind: .receive, key: key)
                 wish.lines = [line(1...4, &random)]
                 await callers.insist(&wish, &random, giveUp: giveUp)
+                wishes.append(wish)
+                continue
+            }
+            if random.chance(45) {
+                let part = Double(judgeNow() - begin) / Double(max(1, end - begin))
+                let index = min(briefSKUs.count - 1, Int(part * Double(briefSKUs.count)))
+                let sku = random.chance(60) ? briefSKUs[index] : ampleSKU
+                var wish = Wish(kind: .reserve, key: key, ttlMs: 600_000)
+                wish.lines = [JudgeLine(sku: sku, quantity: 1)]
+                await callers.insist(&wish, &random, giveUp: giveUp, patience: 3, losesHeart: 25)
                 wishes.append(wish)
                 continue
             }

@@ -43,12 +43,25 @@ struct JudgedView: Hashable, Sendable {
     var pending: Int64
 }
 
+/// A committed reservation that was neither in the view nor pending at some moment.
+struct UncoveredHold: Hashable, Sendable {
+    /// The key that it was asked with.
+    var key: String
+    var position: Int64
+    /// The version that its commit gave the position.
+    var version: Int64
+    /// When it was certainly visible in Postgres, and when it was looked for in the view.
+    var seenAt: Int64
+    var missedAt: Int64
+}
+
 /// All that is known of a round besides its history.
 struct JudgeEvidence: Sendable {
     var reservations: [JudgedReservation] = []
     /// By SKU, in the order of versions.
     var ledger: [String: [JudgedVersion]] = [:]
     var positions: [JudgedPosition] = []
+    var uncovered: [UncoveredHold] = []
     /// What Postgres itself finds wrong.
     var findings: [(kind: String, what: String)] = []
 }

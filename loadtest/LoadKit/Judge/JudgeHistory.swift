@@ -101,6 +101,10 @@ package struct JudgeViolation: Hashable, Sendable, Codable, CustomStringConverti
         case expiry
         case unsellable
         case drift
+        /// A committed hold that the view neither shows nor holds pending.
+        case uncovered
+        /// Servers use a Redis that the open epoch does not belong to.
+        case unfenced
         case notAtRest = "not-at-rest"
         case serverEnded = "server-ended"
         case vacuous

@@ -30,14 +30,14 @@ package enum JudgeMode: String, CaseIterable, Sendable {
     /// The kinds of faults that it draws from.
     package var kinds: [FaultKind] {
         switch self {
-        case .kill: [.serverKill, .redisKill, .postgresKill, .everythingKill]
-        case .flush: [.flushAll, .scriptFlush, .epochDrop, .positionDrop]
+        case .kill: [.serverKill, .serverLateKill, .redisKill, .postgresKill, .everythingKill]
+        case .flush: [.flushAll, .lateFlush, .scriptFlush, .epochDrop, .positionDrop]
         case .failover: [.failover, .splitBrain]
         case .pause: [.serverPause, .redisPause, .postgresPause]
         case .net:
             [
                 .redisDelay, .redisCut, .redisSilence, .postgresDelay, .postgresCut,
-                .postgresSilence,
+                .postgresSilence, .postgresAnswerCut,
             ]
         case .disk: [.diskFull]
         case .oom: [.redisFull]

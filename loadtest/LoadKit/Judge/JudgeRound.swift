@@ -8,6 +8,8 @@ internal import Loop
 struct JudgeRound: Sendable {
     /// SKUs of a round: few, so that they are fought for.
     private static let skus = 6
+    /// SKUs that are wanted for a moment each.
+    private static let briefSKUs = 12
     /// How long everything may take to come to rest after the last fault and the last call.
     private static let restSeconds = 40
     /// How long after the last fault a caller may be left without an answer.
@@ -23,6 +25,8 @@ struct JudgeRound: Sendable {
 
     private var node: String { "r\(number)" }
     private var skus: [String] { (0..<Self.skus).map { "\(node)-\($0)" } }
+    private var ampleSKU: String { "\(node)-ample" }
+    private var briefSKUs: [String] { (0..<Self.briefSKUs).map { "\(node)-brief\($0)" } }
 
     /// Plays and judges.
     func play() async throws -> JudgeRoundResult {
@@ -33,6 +37,8 @@ struct JudgeRound: Sendable {
         stock.lines = skus.map {
             JudgeLine(sku: $0, quantity: Int64.random(in: 8...30, using: &random))
         }
+        stock.lines += briefSKUs.map { JudgeLine(sku: $0, quantity: 40) }
+        stock.lines.append(JudgeLine(sku: ampleSKU, quantity: 2_000))
         await callers.insist(&stock, &random, giveUp: Self.secondsFromNow(Self.answerSeconds))
         guard stock.outcome?.isDone == true else {
             throw JudgeFailure("round \(number) got no stock: \(stock.attempts.suffix(3))")
@@ -45,12 +51,24 @@ struct JudgeRound: Sendable {
         )
         result.begin = judgeNow()
         let (begin, faults) = (result.begin, result.faults)
+        let watch = JudgeWatch(
+            books: books,
+            positions: try await books.positions(of: node).map(\.id),
+            batch: batch,
+            stage: stage,
+        )
+        // The loss of a single position may uncover a row: a load that was under way meets it.
+        let watching =
+            faults.contains { $0.kind == .positionDrop } ? nil : Task { await watch.look() }
+        defer { watching?.cancel() }
         async let wanted = callAll(begin: begin)
         result.runs = try await inject(faults)
         result.wishes = [stock] + (await wanted)
         result.countCalls()
         try await rest(after: batch, &result)
-        let evidence = try await books.evidence(node: node, after: batch)
+        watching?.cancel()
+        var evidence = try await books.evidence(node: node, after: batch)
+        evidence.uncovered = await watching?.value ?? []
         result.count(evidence)
         let verdict = JudgeVerdict(round: number, wishes: result.wishes, evidence: evidence)
         result.violations += verdict.violations
@@ -81,6 +99,8 @@ struct JudgeRound: Sendable {
                     callers: callers,
                     node: node,
                     skus: skus,
+                    briefSKUs: briefSKUs,
+                    ampleSKU: ampleSKU,
                     name: "\(node)-\(index)",
                     random: JudgeRandom(options.seed, UInt64(number), 3, UInt64(index)),
                 )
@@ -128,8 +148,19 @@ struct JudgeRound: Sendable {
         while true {
             let due = try await books.due(withinMs: Self.dueMs, after: batch)
             let pending = try await books.views(of: [], redis: stage.redisPath).pending
-            if due == 0, pending == 0 { return }
+            let isOpen = try await books.isOpen(redis: stage.redisPath)
+            if due == 0, pending == 0, isOpen { return }
             if ContinuousClock.now > end {
+                if !isOpen {
+                    result.violations.append(
+                        violation(
+                            .unfenced,
+                            "\(Self.restSeconds) s after the last call the Redis that leads is not"
+                                + " the one that the open epoch was opened on, or has lost it"
+                        )
+                    )
+                }
+                if due == 0, pending == 0 { return }
                 result.violations.append(
                     violation(
                         pending > 0 ? .notAtRest : .expiry,

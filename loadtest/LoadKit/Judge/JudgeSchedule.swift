@@ -4,10 +4,14 @@
 /// Something that goes wrong.
 package enum FaultKind: String, CaseIterable, Sendable {
     case serverKill = "server-kill"
+    /// A server whose word reaches Redis late, and which is killed with it on the way.
+    case serverLateKill = "server-late-kill"
     case redisKill = "redis-kill"
     case postgresKill = "postgres-kill"
     case everythingKill = "everything-kill"
     case flushAll = "flushall"
+    /// FLUSHALL, twice, while one server hears of Redis late: the other one finds out first.
+    case lateFlush = "late-flush"
     case scriptFlush = "script-flush"
     case epochDrop = "epoch-drop"
     case positionDrop = "position-drop"
@@ -21,6 +25,8 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case redisSilence = "redis-silence"
     case postgresDelay = "postgres-delay"
     case postgresCut = "postgres-cut"
+    /// What Postgres is asked is done, and the connection breaks off instead of the answer.
+    case postgresAnswerCut = "postgres-answer-cut"
     case postgresSilence = "postgres-silence"
     case diskFull = "disk-full"
     case redisFull = "redis-full"
@@ -41,6 +47,11 @@ package enum FaultKind: String, CaseIterable, Sendable {
         case .serverPause, .postgresPause: 200...2_500
         case .redisSilence, .postgresSilence: 50...1_500
         case .redisDelay, .postgresDelay: 200...1_000
+        // Longer than the way to Redis and back, so that something is on it at the end.
+        case .serverLateKill: 600...1_000
+        case .lateFlush: 1_000...1_500
+        // Longer than the server's attempts at one batch.
+        case .postgresAnswerCut: 300...1_000
         case .diskFull, .redisFull: 300...1_000
         default: 0...600
         }

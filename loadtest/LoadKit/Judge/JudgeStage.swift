@@ -19,8 +19,7 @@ final class JudgeStage: Sendable {
     private let options: JudgeOptions
     private let postgres: PostgresServer
     private let redis: [RedisServer]
-    private let redisWires: [FaultProxy]
-    private let postgresWires: [FaultProxy]
+    private let wires: [JudgeWires]
     private let folder: String
     /// As administrator sees it, past the wires.
     let conninfo: String
@@ -50,24 +49,18 @@ final class JudgeStage: Sendable {
         }
         try await Self.blocking(on: .global()) { try redis[1].follow(redis[0]) }
         let folder = try makePrivateDirectory("hf-judge")
-        var redisWires: [FaultProxy] = []
-        var postgresWires: [FaultProxy] = []
+        var wires: [JudgeWires] = []
         for server in 0..<2 {
             try FileManager.default.createDirectory(
                 atPath: "\(folder)/\(server)",
                 withIntermediateDirectories: false,
             )
-            redisWires.append(
-                try await FaultProxy.start(
-                    path: "\(folder)/\(server)/redis",
-                    target: redis[0].socketPath,
-                    on: eventLoop,
-                )
-            )
-            postgresWires.append(
-                try await FaultProxy.start(
-                    path: "\(folder)/\(server)/.s.PGSQL.5432",
-                    target: "\(postgres.socketFolder)/.s.PGSQL.5432",
+            wires.append(
+                try await JudgeWires(
+                    folder: "\(folder)/\(server)",
+                    redis: redis.map(\.socketPath),
+                    findsPrimary: server == 0 || options.mode == .failover,
+                    postgresFolder: postgres.socketFolder,
                     on: eventLoop,
                 )
             )
@@ -76,8 +69,7 @@ final class JudgeStage: Sendable {
         self.conninfo = conninfo
         self.redis = redis
         self.folder = folder
-        self.redisWires = redisWires
-        self.postgresWires = postgresWires
+        self.wires = wires
         ports = try (0..<2).map { _ in try freePort() }
         try await Self.blocking(on: .global()) {
             let migrate = try Program([options.holdfast, "migrate", "--postgres", conninfo])
@@ -97,7 +89,7 @@ final class JudgeStage: Sendable {
     /// Ends everything.
     func end() async {
         for server in 0..<2 { programs.withLock { $0[server] = nil } }
-        for wire in redisWires + postgresWires { await wire.close() }
+        for wires in wires { await wires.close() }
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -137,6 +129,20 @@ final class JudgeStage: Sendable {
                 try await group.waitForAll()
             }
         case .serverKill: try await killServer(server, fault.lastingMs)
+        case .serverLateKill:
+            wires[server].troubleRedis(.late(requestsMs: 300, repliesMs: 0))
+            try await Task.sleep(for: .milliseconds(fault.lastingMs))
+            try await killServer(server, 0) { self.wires[server].troubleRedis(.none) }
+        case .lateFlush:
+            // The way back is long, so that the other server has opened the next epoch before this one
+            // hears that it was admitted; and the way there, so that its word is late after that.
+            wires[server].troubleRedis(.late(requestsMs: 150, repliesMs: 500))
+            for _ in 0..<2 {
+                try await Task.sleep(for: .milliseconds(fault.lastingMs / 3))
+                try await onRedis(.flushAll, fault)
+            }
+            try await Task.sleep(for: .milliseconds(fault.lastingMs / 3))
+            wires[server].troubleRedis(.none)
         case .serverRestart:
             try await Self.blocking(on: serverQueues[server]) {
                 self.program(server)?.end(SIGTERM)
@@ -150,31 +156,41 @@ final class JudgeStage: Sendable {
                 self.program(server)?.send(SIGCONT)
             }
         case .redisDelay, .redisCut, .redisSilence:
-            await trouble(redisWires[server], fault)
-        case .postgresDelay, .postgresCut, .postgresSilence:
-            await trouble(postgresWires[server], fault)
+            await trouble(wires[server].redis, fault)
+        case .postgresDelay, .postgresCut, .postgresSilence, .postgresAnswerCut:
+            await trouble([wires[server].postgres], fault)
         case .postgresKill, .postgresPause, .postgresRestart, .postgresImmediate, .diskFull:
             try await onPostgres(fault.kind, fault)
         default: try await onRedis(fault.kind, fault)
         }
     }
 
-    private func killServer(_ server: Int, _ lastingMs: Int) async throws {
+    /// `then` is called as soon as it is dead.
+    private func killServer(
+        _ server: Int,
+        _ lastingMs: Int,
+        then: @escaping @Sendable () -> Void = {},
+    ) async throws {
         try await Self.blocking(on: serverQueues[server]) {
             self.program(server)?.end(SIGKILL)
+            then()
             self.rest(lastingMs)
             try self.startServer(server)
         }
     }
 
-    private func trouble(_ wire: FaultProxy, _ fault: Fault) async {
-        switch fault.kind {
-        case .redisDelay, .postgresDelay: wire.set(.delay(Int64(5 + fault.seed % 150)))
-        case .redisCut, .postgresCut: wire.set(.cuts(seed: fault.seed))
-        default: wire.set(.silence(repliesOnly: fault.seed % 2 == 0))
-        }
+    private func trouble(_ wires: [FaultProxy], _ fault: Fault) async {
+        let delayMs = Int64(5 + fault.seed % 150)
+        let trouble: FaultProxy.Trouble =
+            switch fault.kind {
+            case .redisDelay, .postgresDelay: .late(requestsMs: delayMs, repliesMs: delayMs)
+            case .redisCut, .postgresCut: .cuts(seed: fault.seed)
+            case .postgresAnswerCut: .answersLost
+            default: .silence(repliesOnly: fault.seed % 2 == 0)
+            }
+        for wire in wires { wire.set(trouble) }
         try? await Task.sleep(for: .milliseconds(fault.lastingMs))
-        wire.set(.none)
+        for wire in wires { wire.set(.none) }
     }
 
     private func onPostgres(_ kind: FaultKind, _ fault: Fault) async throws {
@@ -240,21 +256,22 @@ final class JudgeStage: Sendable {
 
     /// The replica leads, with what it had some time ago; what led follows it then.
     ///
-    /// With `splitBrain` one server still talks to the old one for a while, and that still answers.
+    /// It was killed before, or goes on as if it led until it is told; a server that knows both finds
+    /// out by itself. With `splitBrain` one server is parted from what led, and the other one still
+    /// talks to it for a while.
     private func failOver(from old: Int, _ fault: Fault) throws {
         let new = 1 - old
-        try redis[new].follow(nil)
         let target = redis[new].socketPath
-        if fault.kind == .splitBrain {
-            redisWires[fault.server].lead(to: target)
-            rest(fault.lastingMs)
-            redisWires[1 - fault.server].lead(to: target)
-        } else {
-            rest(fault.lastingMs)
-            for wire in redisWires { wire.lead(to: target) }
-        }
+        let isKilled = fault.kind == .failover && fault.seed % 3 == 0
+        if isKilled { redis[old].kill() }
+        try redis[new].follow(nil)
+        if fault.kind == .splitBrain { wires[fault.server].part(from: old, to: target) }
+        rest(fault.lastingMs)
+        for wires in wires where !wires.findsPrimary { wires.redis[0].lead(to: target) }
         primary.withLock { $0 = new }
+        if isKilled { try redis[old].start() }
         try redis[old].follow(redis[new])
+        for wires in wires where wires.findsPrimary { wires.redis[old].set(.none) }
     }
 
     // MARK: Servers
@@ -284,7 +301,7 @@ final class JudgeStage: Sendable {
         var arguments = [
             options.holdfast, "serve", "--grpc-port", "\(ports[server])", "--admin-port", "0",
             "--postgres", "host=\(folder) user=postgres dbname=\(name)",
-            "--redis", "unix:\(folder)/redis", "--server-name", "judged-\(server)",
+            "--redis", wires[server].redisAddresses, "--server-name", "judged-\(server)",
             "--loops", "1", "--log-level", "warning", "--gate-pending-ms", "\(Self.pendingMs)",
             "--expiry-interval-ms", "100", "--shutdown-grace-ms", "2000",
         ]

@@ -12,7 +12,9 @@ struct JudgeVerdict {
     private let byKey: [String: [JudgedReservation]]
     /// How long a hold that its server lost may stay in the view, in microseconds: its own life, two
     /// looks of the healer and a slow machine.
-    static let pendingMicroseconds: Int64 = Int64(JudgeStage.pendingMs) * 1_000 + 3_000_000
+    static let pendingMicroseconds: Int64 = lifeMicroseconds + 3_000_000
+    /// The life of a pending hold, in microseconds.
+    static let lifeMicroseconds = Int64(JudgeStage.pendingMs) * 1_000
 
     init(round: Int, wishes: [Wish], evidence: JudgeEvidence) {
         self.round = round
@@ -35,6 +37,7 @@ struct JudgeVerdict {
         judgeCommands()
         judgeReceipts()
         judgeExpiry()
+        judgeCoverage()
         for refusal in RefusalCheck(self).unjustified { add(.unjustifiedRefusal, refusal) }
     }
 
@@ -186,6 +189,32 @@ struct JudgeVerdict {
             for (kind, at) in row.events where kind == 3 && at < row.expiresAt {
                 add(.expiry, "\(row.id) expired \(row.expiresAt - at) µs too early")
             }
+        }
+    }
+
+    /// What is committed is in the view, or its hold is pending: else others are admitted to its units.
+    ///
+    /// A hold that was overdue before its commit could be seen is ended as one that nobody commits, and
+    /// one whose key is asked with twice at once may be given back by the other: those are let pass.
+    private mutating func judgeCoverage() {
+        let asked = Dictionary(
+            wishes.filter { $0.kind == .reserve }.map { ($0.key, $0) },
+            uniquingKeysWith: { first, _ in first },
+        )
+        var told: Set<String> = []
+        for hold in evidence.uncovered {
+            guard let attempts = asked[hold.key]?.attempts, let first = attempts.first else {
+                continue
+            }
+            if hold.seenAt >= first.begin + Self.lifeMicroseconds { continue }
+            if attempts.count > 1, attempts[1].begin <= hold.seenAt { continue }
+            if !told.insert(hold.key).inserted { continue }
+            add(
+                .uncovered,
+                "\(hold.key), version \(hold.version) of position \(hold.position), was seen in"
+                    + " Postgres \(hold.seenAt - first.begin) µs after it was asked for, and"
+                    + " \(hold.missedAt - hold.seenAt) µs later it was neither in the view nor pending",
+            )
         }
     }
 }
