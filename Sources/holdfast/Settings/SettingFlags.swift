@@ -149,6 +149,7 @@ struct SettingFlags: ParsableArguments {
         help: ConfigurationKey.fulfilmentIntervalMs.help
     )
     var fulfilmentIntervalMs: String?
+    @Option(
         name: ConfigurationKey.driftWalkIdleMax.optionName,
         help: ConfigurationKey.driftWalkIdleMax.help
     )
