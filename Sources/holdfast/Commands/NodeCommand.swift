@@ -61,7 +61,7 @@ struct NodeShow: AsyncParsableCommand {
 
             EXAMPLES
               holdfast node show LDN-DC
-              holdfast node show --version 3 > network.json
+              holdfast node show --version 3
               holdfast node show LDN-DC --json
             """,
     )
