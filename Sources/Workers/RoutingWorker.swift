@@ -10,11 +10,10 @@ package import Promising
 
 /// Renews a process's snapshot, and lays slots, on one event loop.
 ///
-/// The snapshot is looked at every 500 ms, so that a change counts in every process within a second.
+/// The snapshot is looked at every `refreshMs`, 500 unless set otherwise, so that a change counts in every
+/// process within a second.
 /// Slots are laid by whichever server comes first; all of them try once a minute.
 package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
-    /// How often the versions are asked for, milliseconds.
-    private static var refreshMs: Int64 { 500 }
     /// How often slots that are missing are looked for, milliseconds.
     private static var extendMs: Int64 { 60_000 }
 
@@ -22,6 +21,8 @@ package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
     private let keeping: NetworkKeeping<Ledger, Gate>
     private let data: RoutingData
     private let server: String
+    /// How often the versions are asked for, milliseconds.
+    private let refreshMs: Int64
     private let logger: Logger
     private var extendAt = Deadline.now
     private var isLogged = false
@@ -32,12 +33,14 @@ package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
         keeping: NetworkKeeping<Ledger, Gate>,
         data: RoutingData,
         server: String,
+        refreshMs: Int64,
         logger: Logger,
     ) {
         self.loop = loop
         self.keeping = keeping
         self.data = data
         self.server = server
+        self.refreshMs = refreshMs
         self.logger = logger
     }
 
@@ -47,7 +50,7 @@ package final class RoutingWorker<Ledger: NetworkLedgerPort, Gate: GatePort> {
         invariant(task == nil, "a worker starts once")
         await turn()
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let pauseMs = Self.refreshMs
+        let pauseMs = refreshMs
         task = loop.start {
             while !Task.isCancelled {
                 try? await Task.sleep(for: .milliseconds(pauseMs))

@@ -77,7 +77,11 @@ extension RunningServer {
                 expiry: expiry,
                 warming: await warm(first, configuration.gateWarmMax, shared),
                 sealing: await seal(first, configuration, shared),
-                routing: await route(first, shared),
+                routing: await route(
+                    first,
+                    shared,
+                    refreshMs: configuration.routingIntervalMs
+                ),
                 retention: await retain(first, configuration, shared),
                 rerouting: await reroute(first, configuration),
                 drift: await drift(configuration, shared, parts),
@@ -178,6 +182,7 @@ extension RunningServer {
         private static func route(
             _ part: BoundParts,
             _ shared: SharedParts,
+            refreshMs: Int64,
         ) async -> NIOLoopBound<Routing> {
             await part.loop
                 .start {
@@ -186,6 +191,7 @@ extension RunningServer {
                         keeping: part.bound.value.network,
                         data: shared.routing,
                         server: shared.serverName,
+                        refreshMs: refreshMs,
                         logger: shared.logger,
                     )
                     await worker.start()

@@ -21,6 +21,7 @@ import Testing
         InventoryService/ListLedger          +       -       +        +     +
         ReservationService/Reserve           +       +       -        -     +
         ReservationService/ReserveStream     +       +       -        -     +
+        ReservationService/ReserveAndRoute   +       +       -        -     +
         ReservationService/GetReservation    +       +       +        +     +
         ReservationService/Extend            +       +       -        -     +
         ReservationService/Confirm           +       +       -        -     +
@@ -63,6 +64,10 @@ import Testing
         NetworkService/SetSlotCapacity       -       -       -        +     +
         NetworkService/ListSlots             +       -       +        +     +
         NetworkService/ListNetworkChanges    -       -       +        +     +
+        RoutingService/Route                 +       +       +        +     +
+        RoutingService/ExplainRoute          +       +       +        +     +
+        RoutingService/SimulateRoutes        -       -       +        +     +
+        RoutingService/ListDecisions         +       +       +        +     +
         RuleService/PutRuleSet               -       -       -        +     +
         RuleService/ValidateRuleSet          -       -       +        +     +
         RuleService/GetRuleSet               -       -       +        +     +

@@ -263,7 +263,8 @@ extension Heavy {
             let deployment = try Deployment(
                 settings: [
                     "--expiry-interval-ms": "60000", "--seal-interval-ms": "3600000",
-                    "--drift-interval-ms": "0",
+                    "--drift-interval-ms": "0", "--routing-interval-ms": "60000",
+                    "--fulfilment-interval-ms": "60000",
                 ]
             )
             let caller = try await Caller(deployment.server)

@@ -68,9 +68,14 @@ extension Heavy {
                 try await caller.route(Holdfast_V1_RouteRequest([("N1", 8)]))
             }
             #expect(full?.reason == "CAPACITY_FULL")
-            let decision = full?.details.compactMap { detail -> String? in
-                if case .errorInfo(_, _, let metadata) = detail { metadata["decision_id"] } else { nil }
-            }
+            let decision = full?.details
+                .compactMap { detail -> String? in
+                    if case .errorInfo(_, _, let metadata) = detail {
+                        metadata["decision_id"]
+                    } else {
+                        nil
+                    }
+                }
             let explained = try await caller.explain(try #require(decision?.first))
             #expect(explained.decision.noPlan == "CAPACITY")
             #expect(explained.isSame)
@@ -128,7 +133,9 @@ extension Heavy {
             #expect(other.decisionID == id)
             #expect(other.capacity.map(\.held) == [1])
             #expect(try await caller.explain(other.id).decision.id == id)
-            #expect(try await refusal { try await caller.change(other.id, units) }?.reason == "ROUTED")
+            #expect(
+                try await refusal { try await caller.change(other.id, units) }?.reason == "ROUTED"
+            )
             #expect(try await caller.confirm(other.id).state == .confirmed)
             try expectSound(deployment)
         }

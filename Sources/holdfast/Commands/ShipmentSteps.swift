@@ -55,7 +55,8 @@ struct ShipmentReject: AsyncParsableCommand {
             Before they are packed. The node gets none of these SKUs of the order again.
 
             EXAMPLES
-              holdfast shipment reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --reason NO_STAFF
+              holdfast shipment reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \\
+                --reason NO_STAFF
               holdfast shipment reject 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa 2=1 \\
                 --reason DAMAGED --note 'torn box'
             """,

@@ -35,6 +35,7 @@ enum ConfigurationKey: String, CaseIterable {
     case driftIntervalMs = "drift.interval.ms"
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
+    case routingIntervalMs = "routing.interval.ms"
     case fulfilmentAttemptsMax = "fulfilment.attempts.max"
     case fulfilmentIntervalMs = "fulfilment.interval.ms"
     case driftWalkIdleMax = "drift.walk.idle.max"
@@ -244,6 +245,12 @@ enum ConfigurationKey: String, CaseIterable {
             100,
             "positions",
             "Positions that the slow walk over all of them audits in one round.",
+        ),
+        .routingIntervalMs: number(
+            10...60_000,
+            500,
+            "ms",
+            "Pause between two looks for changes of the network and the rule sets.",
         ),
         .fulfilmentAttemptsMax: number(
             0...100,

@@ -47,6 +47,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var driftIntervalMs: Int64
     var driftPositionsMax: Int
     var driftWalkMax: Int
+    var routingIntervalMs: Int64
     /// How often units of a line are given another place.
     var fulfilmentAttemptsMax: Int
     var fulfilmentIntervalMs: Int64
@@ -102,6 +103,7 @@ struct ServeConfiguration: Equatable, Sendable {
         driftIntervalMs = Int64(values.number(.driftIntervalMs))
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)
+        routingIntervalMs = Int64(values.number(.routingIntervalMs))
         fulfilmentAttemptsMax = values.number(.fulfilmentAttemptsMax)
         fulfilmentIntervalMs = Int64(values.number(.fulfilmentIntervalMs))
         driftWalkIdleMax = values.number(.driftWalkIdleMax)

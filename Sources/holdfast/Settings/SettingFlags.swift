@@ -140,6 +140,11 @@ struct SettingFlags: ParsableArguments {
     )
     var driftWalkMax: String?
     @Option(
+        name: ConfigurationKey.routingIntervalMs.optionName,
+        help: ConfigurationKey.routingIntervalMs.help
+    )
+    var routingIntervalMs: String?
+    @Option(
         name: ConfigurationKey.fulfilmentAttemptsMax.optionName,
         help: ConfigurationKey.fulfilmentAttemptsMax.help
     )
@@ -238,6 +243,7 @@ struct SettingFlags: ParsableArguments {
             .driftIntervalMs: driftIntervalMs,
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
+            .routingIntervalMs: routingIntervalMs,
             .fulfilmentAttemptsMax: fulfilmentAttemptsMax,
             .fulfilmentIntervalMs: fulfilmentIntervalMs,
             .driftWalkIdleMax: driftWalkIdleMax,

@@ -169,6 +169,7 @@ struct CallTable {
             Holdfast_V1_ListOrdersRequest.self,
             Holdfast_V1_ListOrdersResponse.self,
         )
+        addFulfilment { methods["holdfast.v1.FulfilmentService/\($0)"] = $1 }
         methods["grpc.health.v1.Health/Check"] = healthCheck
         return methods
     }()

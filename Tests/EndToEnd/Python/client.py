@@ -18,8 +18,9 @@ from grpc_tools import protoc
 def load_protocols(folder, out):
     files = [
         "google/rpc/error_details.proto", "google/rpc/status.proto",
-        "grpc/health/v1/health.proto", "holdfast/v1/inventory.proto",
-        "holdfast/v1/orders.proto", "holdfast/v1/reservations.proto",
+        "grpc/health/v1/health.proto", "holdfast/v1/fulfilment.proto",
+        "holdfast/v1/inventory.proto", "holdfast/v1/orders.proto",
+        "holdfast/v1/reservations.proto", "holdfast/v1/routing.proto",
     ]
     well_known = os.path.join(os.path.dirname(protoc.__file__), "_proto")
     target = os.path.join(out, "descriptors")

@@ -14,7 +14,11 @@ package enum PeerProgram: String, CaseIterable, Hashable, Sendable {
     package var packages: [String] {
         switch self {
         case .naive: ["g++", "libpq-dev"]
-        case .grpc: ["g++", "libgrpc++-dev", "protobuf-compiler", "protobuf-compiler-grpc"]
+        case .grpc:
+            [
+                "g++", "libgrpc++-dev", "libprotobuf-dev", "protobuf-compiler",
+                "protobuf-compiler-grpc",
+            ]
         case .nghttpd: ["nghttp2-server"]
         case .h2load: ["nghttp2-client"]
         }
