@@ -120,7 +120,8 @@ let package = Package(
         module(
             "API",
             [
-                "Base", "Domain", "Promising", "RPC", "Routing", "Messages", "Loop", protobuf, crypto,
+                "Base", "Domain", "Promising", "RPC", "Routing", "Messages", "Loop", protobuf,
+                crypto,
             ] + nio,
             resources: [.embedInCode("Descriptors")],
         ),

@@ -61,7 +61,8 @@ package final class RoutedReservationService<
         validator.optionalKey(request.owner, "owner")
         let ttlMs =
             request.hasTtl
-            ? validator.milliseconds(request.ttl, "ttl", in: Limits.holdMinMs...Limits.holdMaxMs) ?? 0
+            ? validator.milliseconds(request.ttl, "ttl", in: Limits.holdMinMs...Limits.holdMaxMs)
+                ?? 0
             : Limits.holdDefaultMs
         if request.cart.plansMax != 0 { validator.fail("cart.plans_max", "must not be set") }
         let (question, named) = try request.cart.question(call, prefix: "cart.", &validator)

@@ -15,7 +15,8 @@ package enum ServedMethods {
         + paths(
             "holdfast.v1.ReservationService",
             [
-                "Reserve", "ReserveStream", "ReserveAndRoute", "GetReservation", "Extend", "Confirm", "Release",
+                "Reserve", "ReserveStream", "ReserveAndRoute", "GetReservation", "Extend",
+                "Confirm", "Release",
                 "Change", "Transfer",
             ]
         )

@@ -104,7 +104,8 @@ package final class LoopPeek<Authority: EpochAuthority>: PeekPort {
         }
     }
 
-    private func send(_ question: PeekQuestion, _ asking: [(waiting: Waiting, places: [PeekPlace])]) {
+    private func send(_ question: PeekQuestion, _ asking: [(waiting: Waiting, places: [PeekPlace])])
+    {
         guard let epoch = gate.openEpoch, gate.redis.isConnected else {
             return answer(asking, nil, epoch: 0)
         }
@@ -165,9 +166,10 @@ struct PeekQuestion {
             let place = parts[index].places.count
             parts[index].places[position] = place
             for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                parts[index].ids.append(
-                    UInt8(truncatingIfNeeded: UInt64(bitPattern: position) >> shift)
-                )
+                parts[index].ids
+                    .append(
+                        UInt8(truncatingIfNeeded: UInt64(bitPattern: position) >> shift)
+                    )
             }
             count += 1
             return PeekPlace(channel: index, place: place)

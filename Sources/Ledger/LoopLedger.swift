@@ -221,7 +221,9 @@ package final class LoopLedger: ReservationLedgerPort {
                 for line in waiting.request.lines { touched.insert(line.position) }
                 ending.append((waiting.request.holdKey, .committed))
             case .keyReused, .refused:
-                if !waiting.request.sharesHold { ending.append((waiting.request.holdKey, .dropped)) }
+                if !waiting.request.sharesHold {
+                    ending.append((waiting.request.holdKey, .dropped))
+                }
             case .epochMoved: continue
             }
         }

@@ -52,17 +52,18 @@ package final class RouteLedger: RouteLedgerPort {
 
     package func decisions(_ filter: RouteFilter) async throws(Failure) -> [StoredRoute] {
         do throws(PostgresError) {
-            return try await postgres.execute(
-                RouteStatements.list,
-                [
-                    filter.channel.map { .text($0) } ?? .null,
-                    filter.before.map { .timestamptz($0.at) } ?? .null,
-                    filter.before.map { .uuid($0.id) } ?? .null,
-                    .int4(Int32(clamping: filter.count)),
-                    .bool(filter.withPreviews),
-                ],
-            )
-            .map { $0.storedRoute() }
+            return
+                try await postgres.execute(
+                    RouteStatements.list,
+                    [
+                        filter.channel.map { .text($0) } ?? .null,
+                        filter.before.map { .timestamptz($0.at) } ?? .null,
+                        filter.before.map { .uuid($0.id) } ?? .null,
+                        .int4(Int32(clamping: filter.count)),
+                        .bool(filter.withPreviews),
+                    ],
+                )
+                .map { $0.storedRoute() }
         } catch {
             throw error.failure
         }
@@ -79,11 +80,13 @@ package struct RouteRetention: RouteRetentionPort, Sendable {
 
     package func forget(olderThan days: Int32, count: Int32) async throws(Failure) -> Int64 {
         do throws(PostgresError) {
-            return try await postgres.execute(
-                RouteStatements.forget,
-                [.int4(days), .int4(count)],
-            )[0]
-            .int8(0)
+            return
+                try await
+                postgres.execute(
+                    RouteStatements.forget,
+                    [.int4(days), .int4(count)],
+                )[0]
+                .int8(0)
         } catch {
             throw error.failure
         }

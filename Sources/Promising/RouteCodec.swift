@@ -131,7 +131,8 @@ extension RoutedPlan {
         var shipments: [RoutedShipment] = []
         for (shipment, line) in zip(plan.shipments, lines) {
             let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
-            guard parts.count == 6, let day = Days.day(String(parts[3])), let window = Int16(parts[4]),
+            guard parts.count == 6, let day = Days.day(String(parts[3])),
+                let window = Int16(parts[4]),
                 shipment.lines.allSatisfy({ question.lines.indices.contains($0.line) })
             else { return nil }
             shipments.append(

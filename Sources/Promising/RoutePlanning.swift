@@ -210,7 +210,9 @@ package final class RoutePlanning<Gate: PeekPort, Ledger: RouteLedgerPort> {
         switch reason {
         case .capacity: return .noRoute(.capacityFull)
         case .units:
-            guard let missing = answer.refusal?.missing.first else { return .noRoute(.other(.units)) }
+            guard let missing = answer.refusal?.missing.first else {
+                return .noRoute(.other(.units))
+            }
             let line = draft.question.lines[missing.line]
             return .noRoute(
                 .soldOut(

@@ -177,7 +177,8 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         _ now: Deadline,
     ) -> Bool {
         let allowed = isLooking ? 4 * ageMs : ageMs
-        return takenAt.nanoseconds == 0 || takenAt.advanced(milliseconds: allowed).hasPassed(at: now)
+        return takenAt.nanoseconds == 0
+            || takenAt.advanced(milliseconds: allowed).hasPassed(at: now)
     }
 
     // MARK: Slots

@@ -303,4 +303,3 @@ package final class RoutedReserving<
         )
     }
 }
-

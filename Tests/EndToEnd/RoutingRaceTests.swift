@@ -115,7 +115,9 @@ extension Heavy {
                 return try await group.reduce(into: Set<[UInt8]>()) { $0.insert($1) }
             }
             #expect(answers.count == 1)
-            #expect(try deployment.number("SELECT sum(held) FROM positions WHERE sku = 'KEYED'") == 4)
+            #expect(
+                try deployment.number("SELECT sum(held) FROM positions WHERE sku = 'KEYED'") == 4
+            )
             try expectSound(deployment)
         }
 

@@ -77,7 +77,9 @@ struct CartOptions: ParsableArguments {
 
     func validate() throws {
         if let arriveBy, Days.day(arriveBy) == nil {
-            throw ValidationError("--arrive-by is \"\(arriveBy)\", expected a day such as 2026-12-24")
+            throw ValidationError(
+                "--arrive-by is \"\(arriveBy)\", expected a day such as 2026-12-24"
+            )
         }
         let skus = Set(lines.map(\.sku))
         for sku in hazardous + weight.map(\.sku) where !skus.contains(sku) {

@@ -16,7 +16,8 @@ func routeText(_ answer: Holdfast_V1_RouteResponse) -> String {
         ])
         for (place, plan) in answer.runnerUps.enumerated() {
             table.add([
-                "\(place + 2)", "\(plan.score)", money(plan.amounts.costMinor, answer.basis.currency),
+                "\(place + 2)", "\(plan.score)",
+                money(plan.amounts.costMinor, answer.basis.currency),
                 "\(plan.amounts.shipments)", plan.arrives,
                 plan.shipments.map(\.node).joined(separator: " "),
             ])
@@ -43,7 +44,8 @@ private func planFields(
         ("score", "\(plan.score)"),
         (
             "proven",
-            basis.isOptimal ? "no plan is better" : "no plan is better by more than \(basis.gap) points"
+            basis.isOptimal
+                ? "no plan is better" : "no plan is better by more than \(basis.gap) points"
         ),
         ("rules", "\(basis.ruleSet.name) version \(basis.ruleSet.version)"),
         ("network", "version \(basis.networkVersion)"),
@@ -105,11 +107,13 @@ func explanationText(_ answer: Holdfast_V1_RouteExplanation) -> String {
         ("again", answer.isSame ? "comes out the same" : "COMES OUT OTHERWISE"),
     ]
     if decision.hasPlan { fields += planFields(decision.plan, decision.basis) }
-    fields.append((
-        "weights",
-        answer.weights.filter { $0.weight != 0 }.map { "\($0.goal) \($0.weight)" }
-            .joined(separator: ", ")
-    ))
+    fields.append(
+        (
+            "weights",
+            answer.weights.filter { $0.weight != 0 }.map { "\($0.goal) \($0.weight)" }
+                .joined(separator: ", ")
+        )
+    )
     var text = fieldsText(fields)
     if decision.hasPlan {
         text += "\n" + planText(decision.plan, currency)
