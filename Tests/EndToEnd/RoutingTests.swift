@@ -11,10 +11,8 @@ extension Heavy {
     @Suite(.serialized) struct `Rows 20 to 25, routing` {
         private static let deployment = Result { try Deployment(servers: 2) }
 
-        /// Two nodes, of which the first is cheaper.
-        private func fresh(
-            _ nodes: [TestNode] = [TestNode(name: "NEAR"), TestNode(name: "FAR", cost: 900)]
-        ) async throws -> (Deployment, Caller) {
+        /// Puts nodes, each with a name of its own: a slot that is open keeps its capacity whatever is put.
+        private func fresh(_ nodes: [TestNode]) async throws -> (Deployment, Caller) {
             let deployment = try Self.deployment.get()
             let caller = try await Caller(deployment.servers[0])
             try await caller.putNetwork(nodes)
@@ -22,18 +20,20 @@ extension Heavy {
         }
 
         @Test func `a cart goes from the cheapest node that has all of it`() async throws {
-            let (_, caller) = try await fresh()
-            try await caller.receive([Units("R1", 5, at: "NEAR"), Units("R1", 9, at: "FAR")])
-            try await caller.receive([Units("R2", 5, at: "NEAR"), Units("R2", 9, at: "FAR")])
+            let (_, caller) = try await fresh([
+                TestNode(name: "NEAR-1"), TestNode(name: "FAR-1", cost: 900),
+            ])
+            try await caller.receive([Units("R1", 5, at: "NEAR-1"), Units("R1", 9, at: "FAR-1")])
+            try await caller.receive([Units("R2", 5, at: "NEAR-1"), Units("R2", 9, at: "FAR-1")])
             let small = try await caller.route(Holdfast_V1_RouteRequest([("R1", 2), ("R2", 1)]))
-            #expect(nodes(small.plan) == ["NEAR": 3])
+            #expect(nodes(small.plan) == ["NEAR-1": 3])
             #expect(small.basis.isOptimal && small.basis.gap == 0)
             #expect(small.plan.amounts.costMinor == 100 + 300 + 3 * 5)
             #expect(small.plan.score == small.plan.parts.reduce(0) { $0 + $1.points })
-            #expect(small.runnerUps.first.map(nodes) == ["FAR": 3])
+            #expect(small.runnerUps.first.map(nodes) == ["FAR-1": 3])
             #expect(small.basis.ruleSet.name == "standard")
             let large = try await caller.route(Holdfast_V1_RouteRequest([("R1", 7)]))
-            #expect(nodes(large.plan) == ["FAR": 7])
+            #expect(nodes(large.plan) == ["FAR-1": 7])
             let split = try await caller.route(Holdfast_V1_RouteRequest([("R1", 12)]))
             #expect(nodes(split.plan).values.reduce(0, +) == 12)
             #expect(split.plan.shipments.count == 2)
@@ -43,9 +43,9 @@ extension Heavy {
             async throws
         {
             let (_, caller) = try await fresh([
-                TestNode(name: "NEAR", orders: 1), TestNode(name: "FAR", cost: 900, orders: 0),
+                TestNode(name: "NEAR-2", orders: 1), TestNode(name: "FAR-2", cost: 900, orders: 0),
             ])
-            try await caller.receive([Units("N1", 5, at: "NEAR"), Units("N1", 9, at: "FAR")])
+            try await caller.receive([Units("N1", 5, at: "NEAR-2"), Units("N1", 9, at: "FAR-2")])
             let soldOut = try await refusal {
                 try await caller.route(Holdfast_V1_RouteRequest([("N1", 15)]))
             }
@@ -89,12 +89,12 @@ extension Heavy {
             async throws
         {
             let (deployment, caller) = try await fresh([
-                TestNode(name: "NEAR", orders: 2, units: 7), TestNode(name: "FAR", cost: 900),
+                TestNode(name: "NEAR-3", orders: 2, units: 7), TestNode(name: "FAR-3", cost: 900),
             ])
-            try await caller.receive([Units("G1", 50, at: "NEAR"), Units("G1", 50, at: "FAR")])
+            try await caller.receive([Units("G1", 50, at: "NEAR-3"), Units("G1", 50, at: "FAR-3")])
             let first = try await caller.reserveAndRoute([("G1", 3)])
-            #expect(nodes(first.plan) == ["NEAR": 3])
-            #expect(first.reservation.lines.map(\.node) == ["NEAR"])
+            #expect(nodes(first.plan) == ["NEAR-3": 3])
+            #expect(first.reservation.lines.map(\.node) == ["NEAR-3"])
             #expect(first.reservation.capacity.map(\.what) == ["orders", "units"])
             #expect(first.reservation.capacity.map(\.quantity) == [1, 3])
             #expect(first.reservation.decisionID == first.reservation.id)
@@ -104,24 +104,24 @@ extension Heavy {
             let second = try await caller.reserveAndRoute([("G1", 5)])
             let slot = second.plan.shipments[0]
             #expect(
-                slot.node == "FAR" || slot.slotDay != first.plan.shipments[0].slotDay,
+                slot.node == "FAR-3" || slot.slotDay != first.plan.shipments[0].slotDay,
                 "\(slot)"
             )
             let explained = try await caller.explain(first.reservation.id)
             #expect(explained.isSame && explained.decision.isReserved)
             _ = try await caller.release(first.reservation.id)
-            #expect(try await caller.position("G1", at: "NEAR").reserved <= 5)
+            #expect(try await caller.position("G1", at: "NEAR-3").reserved <= 5)
             try expectSound(deployment)
         }
 
         @Test func `what was routed is confirmed as a whole, and handed over with its route`()
             async throws
         {
-            let (deployment, caller) = try await fresh([TestNode(name: "NEAR", orders: 9)])
-            try await caller.receive([Units("W1", 50, at: "NEAR")])
+            let (deployment, caller) = try await fresh([TestNode(name: "NEAR-4", orders: 9)])
+            try await caller.receive([Units("W1", 50, at: "NEAR-4")])
             let held = try await caller.reserveAndRoute([("W1", 3)])
             let id = held.reservation.id
-            let units = [Units("W1", 1, at: "NEAR")]
+            let units = [Units("W1", 1, at: "NEAR-4")]
             for outcome in [
                 try await refusal { try await caller.change(id, units) },
                 try await refusal { try await caller.confirm(id, units) },
@@ -144,9 +144,9 @@ extension Heavy {
             async throws
         {
             let (deployment, caller) = try await fresh([
-                TestNode(name: "NEAR", orders: 4), TestNode(name: "FAR", cost: 900),
+                TestNode(name: "NEAR-5", orders: 4), TestNode(name: "FAR-5", cost: 900),
             ])
-            try await caller.receive([Units("A1", 5, at: "NEAR"), Units("A1", 9, at: "FAR")])
+            try await caller.receive([Units("A1", 5, at: "NEAR-5"), Units("A1", 9, at: "FAR-5")])
             let request = routed([("A1", 5)], key: "routed once")
             let path = Path.reservation("ReserveAndRoute")
             let first = try await caller.bytes(path, request)
@@ -164,13 +164,16 @@ extension Heavy {
             let id = try Holdfast_V1_RoutedReservation(serializedBytes: first).reservation.id
             _ = try await caller.release(id)
             try await isSame("release")
-            try await caller.setStatus("NEAR", .closed)
+            try await caller.setStatus("NEAR-5", .closed)
             try await isSame("its node was closed")
             var changed = request
             changed.cart.lines[0].quantity = 4
             let reused = try await refusal { try await caller.bytes(path, changed) }
             #expect(reused?.reason == "KEY_REUSED")
-            let plain = Holdfast_V1_ReserveRequest([Units("A1", 1, at: "FAR")], key: "routed once")
+            let plain = Holdfast_V1_ReserveRequest(
+                [Units("A1", 1, at: "FAR-5")],
+                key: "routed once"
+            )
             let mixed = try await refusal {
                 try await caller.bytes(Path.reservation("Reserve"), plain)
             }
@@ -180,9 +183,10 @@ extension Heavy {
 
         @Test func `an explanation stays true when rules and network have changed`() async throws {
             let (_, caller) = try await fresh([
-                TestNode(name: "NEAR", orders: 50), TestNode(name: "FAR", cost: 900, orders: 50),
+                TestNode(name: "NEAR-6", orders: 50),
+                TestNode(name: "FAR-6", cost: 900, orders: 50),
             ])
-            try await caller.receive([Units("E1", 50, at: "NEAR"), Units("E1", 50, at: "FAR")])
+            try await caller.receive([Units("E1", 50, at: "NEAR-6"), Units("E1", 50, at: "FAR-6")])
             let cheap =
                 #"{"name": "%", "rules": [], "goals": {"cost": 100, "balance": 3}}"#
             try await caller.putRules(
@@ -194,25 +198,27 @@ extension Heavy {
             let before = try await caller.route(cart)
             let held = try await caller.reserveAndRoute([("E1", 3)], channel: "web")
             #expect(before.basis.ruleSet.name == "web")
-            #expect(nodes(before.plan) == ["NEAR": 3])
+            #expect(nodes(before.plan) == ["NEAR-6": 3])
             try await caller.putRules(
                 #"""
-                {"name": "web", "rules": [{"rule": "NOT_FROM", "nodes": ["NEAR"]}],
+                {"name": "web", "rules": [{"rule": "NOT_FROM", "nodes": ["NEAR-6"]}],
                  "goals": {"cost": 100}}
                 """#,
                 name: "web",
                 channel: "web",
             )
-            try await caller.putNetwork([TestNode(name: "FAR", cost: 10), TestNode(name: "NEW")])
+            try await caller.putNetwork([
+                TestNode(name: "FAR-6", cost: 10), TestNode(name: "NEW-6"),
+            ])
             let after = try await caller.route(cart)
-            #expect(nodes(after.plan) == ["FAR": 3])
+            #expect(nodes(after.plan) == ["FAR-6": 3])
             for id in [before.decisionID, held.reservation.id] {
                 let explained = try await caller.explain(id)
                 #expect(explained.isSame)
-                #expect(nodes(explained.decision.plan) == ["NEAR": 3])
+                #expect(nodes(explained.decision.plan) == ["NEAR-6": 3])
                 #expect(explained.plans.first?.score == explained.decision.plan.score)
                 #expect(explained.decision.basis.ruleSet.version == 1)
-                #expect(explained.nodes.map(\.node) == ["FAR", "NEAR"])
+                #expect(explained.nodes.map(\.node) == ["FAR-6", "NEAR-6"])
                 let far = try #require(explained.nodes.first)
                 #expect(far.hasBestPlan)
                 let lost = far.lostBy.reduce(0) { $0 + $1.points }
@@ -221,8 +227,12 @@ extension Heavy {
         }
 
         @Test func `what if changes nothing, and tells what would change`() async throws {
-            let (deployment, caller) = try await fresh()
-            try await caller.receive([Units("S1", 900, at: "NEAR"), Units("S1", 900, at: "FAR")])
+            let (deployment, caller) = try await fresh([
+                TestNode(name: "NEAR-7"), TestNode(name: "FAR-7", cost: 900),
+            ])
+            try await caller.receive([
+                Units("S1", 900, at: "NEAR-7"), Units("S1", 900, at: "FAR-7"),
+            ])
             for _ in 0..<40 {
                 _ = try await caller.route(Holdfast_V1_RouteRequest([("S1", 2)], channel: "sim"))
             }
@@ -238,7 +248,7 @@ extension Heavy {
                 try? FileManager.default.removeItem(atPath: page)
             }
             let document =
-                #"{"name":"far","rules":[{"rule":"NOT_FROM","nodes":["NEAR"]}],"goals":{"cost":1}}"#
+                #"{"name":"far","rules":[{"rule":"NOT_FROM","nodes":["NEAR-7"]}],"goals":{"cost":1}}"#
             try Data(document.utf8).write(to: rules)
             let ended = try Binary.run([
                 Binary.path, "route", "simulate", "--rules", rules.path, "--last", "30",
@@ -258,10 +268,10 @@ extension Heavy {
             #expect(before?["cost_minor"] as? Int == 30 * 410)
             #expect(after?["cost_minor"] as? Int == 30 * 1_210)
             let byNode = summary["nodes"] as? [[String: Any]] ?? []
-            #expect(byNode.map { $0["node"] as? String } == ["FAR", "NEAR"])
+            #expect(byNode.map { $0["node"] as? String } == ["FAR-7", "NEAR-7"])
             #expect(byNode.map { $0["shipments_after"] as? Int } == [30, 0])
             let html = try String(contentsOfFile: page, encoding: .utf8)
-            #expect(html.contains("<svg") && html.contains("NEAR") && !html.contains("<script"))
+            #expect(html.contains("<svg") && html.contains("NEAR-7") && !html.contains("<script"))
         }
     }
 }

@@ -33,8 +33,9 @@ struct Auditor {
                     sum(in_transit_delta) in_transit
                 FROM position_ledger GROUP BY position) l ON l.position = p.id
             WHERE (p.on_hand, p.held, p.allocated, p.safety, p.damaged, p.quality_control,
-                p.in_transit) IS DISTINCT FROM (l.on_hand, l.held, l.allocated, l.safety,
-                l.damaged, l.quality_control, l.in_transit)
+                p.in_transit) IS DISTINCT FROM (coalesce(l.on_hand, 0), coalesce(l.held, 0),
+                coalesce(l.allocated, 0), coalesce(l.safety, 0), coalesce(l.damaged, 0),
+                coalesce(l.quality_control, 0), coalesce(l.in_transit, 0))
             """
         ),
         (

@@ -100,6 +100,9 @@ package enum Bench {
                 port: options.port,
                 loop: loop,
             )
+            if options.scenario.nodes > 0 {
+                try await BenchNetwork.lay(names, options.scenario, client)
+            }
             for (number, request) in stockRequests(options, names).enumerated() {
                 var request = request
                 request.idempotencyKey = "bench-\(options.run)-stock-\(number)"
@@ -124,11 +127,13 @@ package enum Bench {
         _ options: BenchOptions,
         _ names: BenchNames,
     ) -> [Holdfast_V1_ReceiveRequest] {
+        let nodes = BenchNetwork.nodes(names, options.scenario)
         let skus: [Int]
         switch options.scenario {
         // A line has a limit, and lines of one SKU are summed.
         case .flash: skus = Array(repeating: 0, count: linesMax)
-        default: skus = Array(0..<options.scenario.skus)
+        default:
+            skus = Array(0..<options.scenario.skus * nodes.count)
         }
         return stride(from: 0, to: skus.count, by: linesMax)
             .map { start in
@@ -137,8 +142,8 @@ package enum Bench {
                 request.lines = skus[start..<min(start + linesMax, skus.count)]
                     .map { sku in
                         var line = Holdfast_V1_StockLine()
-                        line.sku = names.sku(sku)
-                        line.node = names.node
+                        line.sku = names.sku(sku / nodes.count)
+                        line.node = nodes[sku % nodes.count]
                         line.quantity = options.scenario == .soldout ? soldoutUnits : unitsMax
                         return line
                     }

@@ -9,6 +9,8 @@ package enum BenchScenario: String, CaseIterable, Hashable, Sendable {
     case soldout
     case mixed
     case stream
+    case route
+    case routed
     case replay
     case overload
 
@@ -22,6 +24,8 @@ package enum BenchScenario: String, CaseIterable, Hashable, Sendable {
         case .soldout: "Reserve of a SKU whose stock is gone: every answer is SOLD_OUT"
         case .mixed: "reads and changes together over 1,000 SKUs: \(BenchMix.text)"
         case .stream: "ReserveStream over 10,000 SKUs: many carts on few streams"
+        case .route: "Route of three lines, 20 candidate nodes, 100 SKUs: the decision is stored"
+        case .routed: "ReserveAndRoute of the same carts: goods and capacity, with the decision"
         case .replay: "the orders of a sales file, as fast as they go"
         case .overload: "five times the capacity, as holdfast-load overload does it"
         }
@@ -32,13 +36,21 @@ package enum BenchScenario: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .rpc, .replay, .overload: 0
         case .flash, .soldout: 1
+        case .route, .routed: 100
         case .mixed: 1_000
         case .wide, .basket, .stream: 10_000
         }
     }
 
     /// Lines of each request.
-    var lines: Int { self == .basket ? 3 : 1 }
+    var lines: Int {
+        switch self {
+        case .basket, .route, .routed: 3
+        default: 1
+        }
+    }
+    /// Nodes that have all of the stock; 0: it lies at one node, and no network is laid.
+    var nodes: Int { self == .route || self == .routed ? 20 : 0 }
     /// Whether a run in which nothing was accepted has shown nothing.
     var expectsAcceptance: Bool { self != .soldout }
     /// Whether there are books to be judged.
@@ -139,6 +151,8 @@ enum BenchCall: Int, CaseIterable {
     case release
     case place
     case cancel
+    case route
+    case routed
 
     var path: String {
         switch self {
@@ -149,6 +163,8 @@ enum BenchCall: Int, CaseIterable {
         case .release: "/holdfast.v1.ReservationService/Release"
         case .place: "/holdfast.v1.OrderService/PlaceOrder"
         case .cancel: "/holdfast.v1.OrderService/CancelOrder"
+        case .route: "/holdfast.v1.RoutingService/Route"
+        case .routed: "/holdfast.v1.ReservationService/ReserveAndRoute"
         }
     }
 }

@@ -93,7 +93,7 @@ final class BenchPlan {
         if let place = form.other { bytes.write(hexadecimal: number, at: place) }
         if let place = form.id { bytes.write(operation.subject.id, at: place) }
         if !form.skus.isEmpty {
-            if operation.kind == .reserve {
+            if [.reserve, .route, .routed].contains(operation.kind) {
                 operation.subject.sku = Int(Self.scatter(number) % UInt64(scenario.skus))
             }
             // Three lines lie a third of the catalogue apart, so that they are three SKUs.
@@ -110,12 +110,14 @@ final class BenchPlan {
         switch scenario {
         case .rpc: return .check
         case .mixed: break
+        case .route: return .route
+        case .routed: return .routed
         default: return .reserve
         }
         let wanted = BenchMix.pattern[Int(number % UInt64(BenchMix.pattern.count))]
         let subject: BenchSubject?
         switch wanted {
-        case .check, .reserve: subject = nil
+        case .check, .reserve, .route, .routed: subject = nil
         case .read:
             subject =
                 readable.isEmpty
@@ -158,22 +160,25 @@ final class BenchPlan {
     /// A call of which nobody knows what became.
     func unknown(_ operation: BenchOperation) {
         switch operation.kind {
-        case .check, .read: break
-        case .reserve: book.acknowledged.unknownUnits += scenario.lines
+        case .check, .read, .route: break
+        case .reserve, .routed: book.acknowledged.unknownUnits += scenario.lines
         case .confirm, .release, .place, .cancel: book.acknowledged.unknownChanges += 1
         }
     }
 
     private func accepted(_ operation: BenchOperation, _ framed: [UInt8]) -> BenchOutcome {
         guard operation.kind != .check else { return .accepted }
-        guard let id = ReplyScan.id(framed: framed) else {
+        let scanned =
+            operation.kind == .routed
+            ? ReplyScan.innerID(framed: framed) : ReplyScan.id(framed: framed)
+        guard let id = scanned else {
             unknown(operation)
             return book.failed("a reply without an id", isUnknown: true)
         }
         let subject = BenchSubject(id: id, sku: operation.subject.sku)
         switch operation.kind {
-        case .check, .read: break
-        case .reserve:
+        case .check, .read, .route: break
+        case .reserve, .routed:
             book.acknowledged.ids.append(id)
             book.acknowledged.units += scenario.lines
             if scenario == .mixed { held(subject) }
@@ -233,6 +238,17 @@ final class BenchPlan {
             form.other = template.place(of: otherMark)
             form.skus = [template.place(of: skuMarks[0])]
             return form
+        case .route, .routed:
+            let marks = Array(skuMarks.prefix(options.scenario.lines))
+            var template = RequestTemplate(BenchNetwork.cart(names, marks))
+            if kind == .routed {
+                template = RequestTemplate(BenchNetwork.routed(names, key: key, marks, holdSeconds))
+            }
+            return Form(
+                template: template,
+                key: kind == .routed ? template.place(of: keyMark) : nil,
+                skus: marks.map(template.place),
+            )
         case .cancel:
             var request = Holdfast_V1_CancelOrderRequest()
             request.id = idMark

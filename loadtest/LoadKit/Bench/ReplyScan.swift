@@ -16,6 +16,19 @@ enum ReplyScan {
         return uuid(framed, from: index)
     }
 
+    /// The UUID in field 1 of the message in field 1 of a framed reply; nil when there is none.
+    static func innerID(framed: [UInt8]) -> ID? {
+        var index = prefixLength
+        guard framed.count > index + 2, framed[index] == 0x0a else { return nil }
+        index += 1
+        while index < framed.count, framed[index] >= 0x80 { index += 1 }
+        index += 1
+        guard framed.count >= index + 38, framed[index] == 0x0a, framed[index + 1] == 36 else {
+            return nil
+        }
+        return uuid(framed, from: index + 2)
+    }
+
     /// The UUID that is written in 36 bytes; nil when they are none.
     static func uuid(_ bytes: [UInt8], from start: Int) -> ID? {
         var high: UInt64 = 0

@@ -1,4 +1,4 @@
--- Contract: of the reservations with the ids $1, how many there are, and where their units are now:
+-- Contract: of the reservations with the ids $1, how many there are, and where their goods are now:
 -- held, confirmed without an order, allocated to an order, cancelled, released, expired.
 SELECT count(*) AS found, coalesce(sum(u.quantity), 0)::int8 AS units,
     coalesce(sum(u.held), 0)::int8 AS held,
@@ -12,7 +12,8 @@ SELECT count(*) AS found, coalesce(sum(u.quantity), 0)::int8 AS units,
 FROM reservations r
 CROSS JOIN LATERAL (
     SELECT sum(q) AS quantity, sum(h) AS held, sum(c) AS confirmed
-    FROM unnest(r.quantities, r.held, r.confirmed) AS line (q, h, c)
+    FROM unnest(r.positions, r.quantities, r.held, r.confirmed) AS line (id, q, h, c)
+    JOIN positions p ON p.id = line.id AND left(p.sku, 1) <> '@'
 ) u
 LEFT JOIN LATERAL (
     SELECT sum(allocated) AS allocated, sum(cancelled) AS cancelled
