@@ -70,16 +70,7 @@ extension Status {
                 field: "idempotency_key",
                 isBadRequest: true,
             )
-        case .externalIDTaken(let orderID):
-            self = .refused(
-                .alreadyExists,
-                "the channel has an order with this external id already: \(orderID)",
-                reason: "EXTERNAL_ID_TAKEN",
-                field: "external_id",
-                metadata: ["order_id": orderID.description],
-                isBadRequest: true,
-                more: [.resource(.order, orderID.description, "the order that has it")],
-            )
+        case .externalIDTaken(let orderID): self = .externalIDTaken(orderID)
         case .notFound(let kind, let id):
             self = .refused(
                 .notFound,
@@ -100,33 +91,62 @@ extension Status {
                 more: [.precondition("STATE", "\(kind.rawValue)/\(id)", "is \(state)")],
             )
         case .ownProposal(let kind, let id):
+            let what = "\(kind.rawValue) \(id) was proposed by the same caller"
             self = .refused(
                 .permissionDenied,
-                "\(kind.rawValue) \(id) was proposed by the same caller: somebody else has to approve it",
+                "\(what): somebody else has to approve it",
                 reason: "OWN_PROPOSAL",
                 field: fields.id,
                 metadata: ["id": id],
             )
         case .noRoute(let obstacle): self = .noRoute(obstacle, fields, decision: nil)
         case .routed(let id):
-            self = .refused(
-                .failedPrecondition,
+            self = .reservation(
+                id,
                 "reservation \(id) was routed: it is confirmed as a whole, and not changed",
                 reason: "ROUTED",
-                field: fields.id,
-                metadata: ["id": id.description],
-                more: [.precondition("STATE", "reservation/\(id)", "was routed")],
+                state: "was routed",
+                fields,
             )
         case .reservationExpired(let id):
-            self = .refused(
-                .failedPrecondition,
+            self = .reservation(
+                id,
                 "the time of reservation \(id) was over before the call",
                 reason: "RESERVATION_EXPIRED",
-                field: fields.id,
-                metadata: ["id": id.description],
-                more: [.precondition("STATE", "reservation/\(id)", "has expired")],
+                state: "has expired",
+                fields,
             )
         }
+    }
+
+    private static func externalIDTaken(_ orderID: ID) -> Status {
+        .refused(
+            .alreadyExists,
+            "the channel has an order with this external id already: \(orderID)",
+            reason: "EXTERNAL_ID_TAKEN",
+            field: "external_id",
+            metadata: ["order_id": orderID.description],
+            isBadRequest: true,
+            more: [.resource(.order, orderID.description, "the order that has it")],
+        )
+    }
+
+    /// A reservation with which that cannot be done.
+    private static func reservation(
+        _ id: ID,
+        _ message: String,
+        reason: String,
+        state: String,
+        _ fields: RequestFields,
+    ) -> Status {
+        .refused(
+            .failedPrecondition,
+            message,
+            reason: reason,
+            field: fields.id,
+            metadata: ["id": id.description],
+            more: [.precondition("STATE", "reservation/\(id)", state)],
+        )
     }
 
     /// What the caller is told about a failure.

@@ -13,6 +13,7 @@ enum Refusals {
         _ budget: SearchBudget,
     ) -> RouteRefusal {
         let nodes = index.nodes.count
+        if nodes == 0 { return RouteRefusal(reason: .network, missing: []) }
         let missingAnywhere = question.lines.indices.compactMap { line in
             let free = (0..<nodes)
                 .reduce(Int64(0)) {

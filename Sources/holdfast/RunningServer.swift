@@ -117,7 +117,7 @@ final class RunningServer: Sendable {
 
     /// What is open in the database, for all servers; nothing while it is away.
     private func writeOpenWork(to page: inout MetricsPage) async {
-        let ledger = FulfilmentLedger(postgres: shared.postgres)
+        let ledger = FulfilmentLedger(postgres: shared.auditPostgres)
         guard let open = try? await ledger.openWork() else { return }
         page.add(.reroutesPending, open.reroutes)
         for queue in ExceptionQueue.allCases {

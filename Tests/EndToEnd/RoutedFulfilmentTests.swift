@@ -25,19 +25,14 @@ import Testing
         }
         let imported = try run("node", "import", "\(Binary.project)/ops/demo/network.json")
         #expect(imported.status == 0, "\(imported.errors)")
+        // A change counts everywhere within a second.
+        try await Task.sleep(for: .milliseconds(1_100))
         let caller = try await Caller(deployment.server)
         let nodes = ["LDN-DC", "MAN-STORE", "RTD-DC", "BER-3PL"]
         try await caller.receive(nodes.map { Units("W1", 9, at: $0) })
 
-        var request = Holdfast_V1_ReserveAndRouteRequest()
-        request.idempotencyKey = "cart"
-        request.cart.channel = "web"
-        request.cart.destination.country = "GB"
+        var request = routed([("W1", 3)], key: "cart", channel: "web")
         request.cart.destination.postalCode = "M1 1AA"
-        var line = Holdfast_V1_CartLine()
-        line.sku = "W1"
-        line.quantity = 3
-        request.cart.lines = [line]
         let held: Holdfast_V1_RoutedReservation =
             try await caller.patiently(Path.reservation("ReserveAndRoute"), request)
         let plan = try #require(held.plan.shipments.first)

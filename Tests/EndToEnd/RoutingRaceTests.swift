@@ -108,8 +108,17 @@ extension Heavy {
             let answers = try await withThrowingTaskGroup(of: [UInt8].self) { group in
                 for task in 0..<96 {
                     group.addTask {
-                        try await callers[task % callers.count]
-                            .bytes(Path.reservation("ReserveAndRoute"), request)
+                        let caller = callers[task % callers.count]
+                        while true {
+                            do {
+                                return try await caller.bytes(
+                                    Path.reservation("ReserveAndRoute"),
+                                    request
+                                )
+                            } catch let status as Status where status.isTemporary {
+                                try await Task.sleep(for: .milliseconds(25))
+                            }
+                        }
                     }
                 }
                 return try await group.reduce(into: Set<[UInt8]>()) { $0.insert($1) }

@@ -89,7 +89,7 @@ import Testing
             case .read:
                 let request: Holdfast_V1_GetReservationRequest = try decoded(framed)
                 #expect(skus[try #require(ID(request.id))] != nil)
-            case .release, .cancel, .check: break
+            case .release, .cancel, .check, .route, .routed: break
             }
             var reservation = Holdfast_V1_Reservation()
             reservation.id = "\(id)"

@@ -193,7 +193,8 @@ struct ShipmentDeliver: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               holdfast shipment deliver 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
-              holdfast shipment deliver 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa --note neighbour
+              holdfast shipment deliver 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa \\
+                --note neighbour
             """,
     )
 
