@@ -8,6 +8,11 @@ struct RouteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "route",
         abstract: "Plans which nodes send a cart, explains decisions, and tries other rules.",
+        discussion: """
+            EXAMPLES
+              holdfast route 85123A=2 84077=1 --to GB:SW1A
+              holdfast route decisions --channel web
+            """,
         subcommands: [
             RoutePlanCommand.self, RouteReserve.self, RouteDecisions.self, RouteShow.self,
             RouteSimulate.self,
@@ -73,7 +78,7 @@ struct RouteReserve: AsyncParsableCommand {
         abstract: "Plans a cart and holds goods and the nodes' capacity, in one step.",
         discussion: """
             EXAMPLES
-              holdfast route reserve 85123A=2 84077=1 --to GB:SW1A --channel web --owner cart-7
+              holdfast route reserve 85123A=2 84077=1 --to GB:SW1A --owner cart-7
               holdfast route reserve 85123A=2 --to GB:SW1A --ttl 10m --key cart-7 --json
             """,
     )

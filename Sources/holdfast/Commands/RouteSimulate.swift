@@ -17,7 +17,8 @@ struct RouteSimulate: AsyncParsableCommand {
 
             EXAMPLES
               holdfast route simulate --rules rules.json --last 10000 --html what-if.html
-              holdfast route simulate --rules rules.json --decisions 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
+              holdfast route simulate --rules rules.json \\
+                --decisions 0193a5c0-7b1e-7c44-9d1b-3f2a40c1e9aa
               holdfast route simulate --rule-set web@3 --orders orders.csv --json
             """,
     )
