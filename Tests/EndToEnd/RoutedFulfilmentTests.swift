@@ -37,20 +37,7 @@ import Testing
             try await caller.patiently(Path.reservation("ReserveAndRoute"), request)
         let plan = try #require(held.plan.shipments.first)
 
-        var placing = Holdfast_V1_PlaceOrderRequest()
-        placing.idempotencyKey = "order"
-        placing.channel = "web"
-        placing.externalID = "W-1"
-        placing.currency = "GBP"
-        placing.reservationID = held.reservation.id
-        placing.lines = held.reservation.lines.map { held in
-            var line = Holdfast_V1_PlaceOrderLine()
-            line.sku = held.sku
-            line.node = held.node
-            line.quantity = held.quantity
-            return line
-        }
-        let order: Holdfast_V1_Order = try await caller.call(Path.order("PlaceOrder"), placing)
+        let order = try await place(held.reservation, caller)
         let first = try #require(try await shipments(order.id, caller).first)
         #expect(first.node == plan.node && first.service == plan.service)
         #expect(first.slotDay == plan.slotDay && first.promiseDay == held.plan.arrives)
@@ -73,6 +60,27 @@ import Testing
         let shown = try run("order", "show", order.id).output
         #expect(shown.contains("WITHDRAWN") && shown.contains("REROUTED"))
         try expectSound(deployment)
+    }
+
+    /// Places an order of all that a reservation holds.
+    private func place(
+        _ held: Holdfast_V1_Reservation,
+        _ caller: Caller,
+    ) async throws -> Holdfast_V1_Order {
+        var request = Holdfast_V1_PlaceOrderRequest()
+        request.idempotencyKey = "order"
+        request.channel = "web"
+        request.externalID = "W-1"
+        request.currency = "GBP"
+        request.reservationID = held.id
+        request.lines = held.lines.map { held in
+            var line = Holdfast_V1_PlaceOrderLine()
+            line.sku = held.sku
+            line.node = held.node
+            line.quantity = held.quantity
+            return line
+        }
+        return try await caller.call(Path.order("PlaceOrder"), request)
     }
 
     private func shipments(

@@ -81,12 +81,14 @@ extension Store {
         try await fulfilment.claim(limit: 16, leaseMs: 0, attemptsMax: attemptsMax)
     }
 
+    /// By time, and of one moment by line.
     func exceptions(_ state: ExceptionState = .open) async throws -> [OrderException] {
         try await fulfilment.exceptions(
             ExceptionFilter(queue: "", code: "", order: nil, state: state),
             after: nil,
             limit: 100,
         )
+        .sorted { ($0.openedAt, $0.line ?? 0) < ($1.openedAt, $1.line ?? 0) }
     }
 
     func order(_ name: String) async throws -> Order {
