@@ -104,11 +104,9 @@ import Testing
                         'begin_network_command(',
                         'pg_advisory_xact_lock_shared(7301 FOR NO KEY UPDATE') AS prosrc
                     FROM pg_proc
-                    -- These are called by nobody who has not begun a command.
+                    -- Their callers have begun a command, see below, or lay slots with the locks taken.
                     WHERE proname NOT IN ('put_slots', 'note_rule_change')) f
                 WHERE prosrc LIKE '%nextval(''batches'')%'
-                -- These begin with begin_network_command or begin_rule_command, see below.
-                AND proname NOT IN ('put_slots', 'set_node_status', 'note_rule_change')
                 AND NOT (position('pg_advisory_xact_lock_shared(7301' IN prosrc) > 0
                     AND position('pg_advisory_xact_lock_shared(7301' IN prosrc)
                         < position('nextval(''batches'')' IN prosrc)
