@@ -104,6 +104,25 @@ import Testing
         #expect(plan.book.acknowledged.cancelled == counts[.cancel])
     }
 
+    @Test func `carts that are routed name three SKUs, and their reservations are found`() throws {
+        let plan = plan(.routed)
+        for number in 0..<200 {
+            var operation = BenchOperation()
+            let request: Holdfast_V1_ReserveAndRouteRequest = try decoded(plan.next(&operation))
+            #expect(Set(request.cart.lines.map(\.sku)).count == 3)
+            var answer = DirectAnswer()
+            answer.status = 0
+            var routed = Holdfast_V1_RoutedReservation()
+            let id = ID(high: UInt64(number + 1) << 16 | 0x8000, low: 1 << 63)
+            routed.reservation.id = "\(id)"
+            routed.reservation.owner = String(repeating: "o", count: 120)
+            answer.framed = RequestTemplate(routed).framed
+            #expect(plan.ended(operation, answer, nil).kind == .accepted)
+            #expect(plan.book.acknowledged.ids.last == id)
+        }
+        #expect(plan.book.acknowledged.units == 600)
+    }
+
     @Test func `an id is found in a reply, and nothing else is taken for one`() throws {
         var reservation = Holdfast_V1_Reservation()
         reservation.id = "0190a1b2-c3d4-8e5f-9a6b-7c8d9e0f1a2b"
