@@ -54,6 +54,8 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
     /// Puts positions into the view where they are missing.
     private let load: ([PositionID], Int64) async throws(Failure) -> Void
     private let limits: RouteStockLimits
+    /// How often a question looks for figures of its own version of the network.
+    private let looksMax = 4
     private var rows: [RowName: Row] = [:]
     private var board = Board()
 
@@ -78,9 +80,26 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         var wanted: [Row] = []
         wanted.reserveCapacity(question.lines.count)
         for line in question.lines { wanted.append(row(line.sku, question.channel)) }
-        try await find(question, wanted, network)
-        try await look(wanted, question.channel)
-        try await lookAtSlots(network, now)
+        // Rows and board are shared: while this question waited, one on another version of the network may
+        // have laid them out for that one. Versions change seldom, so looking again is enough.
+        for _ in 0..<looksMax {
+            try await find(question, wanted, network)
+            try await look(wanted, question.channel)
+            try await lookAtSlots(network, now)
+            if board.network == network.version,
+                wanted.allSatisfy({ $0.network == network.version })
+            {
+                return gather(wanted, network, now)
+            }
+        }
+        throw .unavailable(what: "one version of the network", retryAfterMs: 100)
+    }
+
+    private func gather(
+        _ wanted: [Row],
+        _ network: Network,
+        _ now: Instant,
+    ) -> (view: RouteView, positions: [PositionID]) {
         var view = RouteView(now: now, units: [], slots: board.rooms)
         var positions: [PositionID] = []
         view.units.reserveCapacity(wanted.count * network.nodes.count)
@@ -159,12 +178,13 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
             for id in row.ids where id != 0 { positions.append(id) }
         }
         defer { for row in stale { row.isLooking = false } }
-        let networks = stale.map(\.network)
+        let asked = stale.map(\.ids)
         var free = try await figures(positions, channel)[...]
-        for (row, network) in zip(stale, networks) where row.network == network {
-            for (node, id) in row.ids.enumerated() where id != 0 {
-                row.free[node] = max(0, free.popFirst() ?? 0)
-            }
+        for (row, ids) in zip(stale, asked) {
+            let figures = ids.map { $0 == 0 ? 0 : max(0, free.popFirst() ?? 0) }
+            // A row that was laid out anew meanwhile is somebody else's to look at.
+            if row.ids != ids { continue }
+            row.free = figures
             row.takenAt = now
         }
     }

@@ -49,9 +49,16 @@ enum BenchNetwork {
         _ scenario: BenchScenario,
         _ client: RPCClient,
     ) async throws {
+        // A network counts in one currency; one that has none yet is told which.
+        let answer = try await client.unary(
+            "/holdfast.v1.NetworkService/GetNetwork",
+            try Holdfast_V1_GetNetworkRequest().serializedBytes(),
+            timeoutMilliseconds: 30_000,
+        )
+        let network = try Holdfast_V1_GetNetworkResponse(serializedBytes: answer.message)
         var file = Holdfast_V1_DocumentFile()
         file.name = "bench.json"
-        file.text = document(names, scenario)
+        file.text = document(names, scenario, network.currency.isEmpty ? "GBP" : network.currency)
         var request = Holdfast_V1_ImportNetworkRequest()
         request.idempotencyKey = "bench-\(names.run)-network"
         request.files = [file]
@@ -65,7 +72,11 @@ enum BenchNetwork {
     }
 
     /// Two services, and days that take a million orders and units each.
-    private static func document(_ names: BenchNames, _ scenario: BenchScenario) -> String {
+    private static func document(
+        _ names: BenchNames,
+        _ scenario: BenchScenario,
+        _ currency: String,
+    ) -> String {
         let nodes = nodes(names, scenario).enumerated()
             .map { place, node in
                 """
@@ -78,7 +89,8 @@ enum BenchNetwork {
                 """
             }
         return """
-            {"services": [
+            {"currency": "\(currency)",
+             "services": [
                {"name": "bench-road", "carrier": "bench", "rates": [
                  {"to": "GB", "base_minor": 300, "unit_minor": 5, "transit_days": 2}]},
                {"name": "bench-express", "carrier": "bench", "rates": [
