@@ -1,6 +1,7 @@
-// What is free, as one loop's planner sees it: figures of the hot view that are some milliseconds old at
-// most. They are hints. A plan that rests on one that is out of date is not let through by the gate, and
-// nothing is refused because of one.
+// What is free, as one loop's planner sees it: figures of the hot view that are some milliseconds old, or
+// more where so many are asked about that Redis would do nothing but tell them. They are hints. A plan
+// that rests on one that is out of date is not let through by the gate, and nothing is refused because
+// of one.
 
 package import Base
 package import Domain
@@ -9,8 +10,10 @@ package import Domain
 package struct RouteStockLimits: Sendable {
     /// Milliseconds; 0: every question looks for itself.
     package var ageMs: Int64 = 10
-    /// The slots of a network that has many are looked at less often: a millisecond for so many.
-    package var slotsPerMs: Int64 = 100
+    /// Positions that are looked at in a millisecond; each costs Redis about 1 us.
+    ///
+    /// What is not looked at stays as old as it is.
+    package var positionsPerMs: Int64 = 20
     /// How old the list of a SKU's positions may be, in milliseconds: until then one that has just come
     /// to be is not planned with.
     package var directoryMs: Int64 = 1_000
@@ -45,7 +48,7 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         /// When none was looked at yet, the beginning of time.
         var takenAt = Deadline(nanoseconds: 0)
         /// How many positions it has.
-        var count: Int64 = 0
+        var count = 0
         var isLooking = false
     }
 
@@ -58,6 +61,7 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
     private let looksMax = 4
     private var rows: [RowName: Row] = [:]
     private var board = Board()
+    private var allowance: Allowance
 
     package init(
         gate: Gate,
@@ -69,6 +73,7 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         self.ledger = ledger
         self.limits = limits
         self.load = load
+        allowance = Allowance(perMs: limits.positionsPerMs)
     }
 
     /// What is free for a question, with the positions that the units lie at (0: none).
@@ -130,6 +135,22 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         }
     }
 
+    /// Notes what the gate had free where it had no room, so that the next question knows it.
+    func learnt(_ free: Int64, at place: RoutePlace, _ question: RouteQuestion, _ network: Network)
+    {
+        switch place {
+        case .units(let index):
+            let (line, node) = index.quotientAndRemainder(dividingBy: network.nodes.count)
+            let name = RowName(sku: question.lines[line].sku, channel: question.channel)
+            guard let row = rows[name], row.network == network.version else { return }
+            row.free[node] = free
+        case .slotOrders(let node, let slot):
+            if board.network == network.version { board.rooms[node][slot].orders = free }
+        case .slotUnits(let node, let slot):
+            if board.network == network.version { board.rooms[node][slot].units = free }
+        }
+    }
+
     // MARK: SKUs
 
     private func row(_ sku: String, _ channel: String) -> Row {
@@ -170,7 +191,7 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
     /// Looks at those rows whose figures are old.
     private func look(_ wanted: [Row], _ channel: String) async throws(Failure) {
         let now = Deadline.now
-        let stale = wanted.filter { isStale($0.takenAt, $0.isLooking, limits.ageMs, now) }
+        let stale = wanted.filter { isWanted($0.takenAt, $0.isLooking, $0.ids.count, now) }
         if stale.isEmpty { return }
         var positions: [PositionID] = []
         for row in stale {
@@ -189,16 +210,18 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
         }
     }
 
-    /// Old figures are good enough while somebody fetches new ones, but for those that are very old.
-    private func isStale(
+    /// Whether to look at so many figures: those that were never seen always, old ones unless somebody is
+    /// looking, as far as the allowance goes.
+    private func isWanted(
         _ takenAt: Deadline,
         _ isLooking: Bool,
-        _ ageMs: Int64,
+        _ count: Int,
         _ now: Deadline,
     ) -> Bool {
-        let allowed = isLooking ? 4 * ageMs : ageMs
-        return takenAt.nanoseconds == 0
-            || takenAt.advanced(milliseconds: allowed).hasPassed(at: now)
+        if takenAt.nanoseconds == 0 { return true }
+        if isLooking { return false }
+        return takenAt.advanced(milliseconds: limits.ageMs).hasPassed(at: now)
+            && allowance.take(Int64(count), at: now)
     }
 
     // MARK: Slots
@@ -212,8 +235,7 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
             board.rooms = network.nodes.map { $0.slots.map(SlotRoom.init(empty:)) }
             board.count = network.capacityCount
         }
-        let ageMs = limits.ageMs + board.count / max(1, limits.slotsPerMs)
-        guard isStale(board.takenAt, board.isLooking, ageMs, moment) else { return }
+        guard isWanted(board.takenAt, board.isLooking, board.count, moment) else { return }
         let positions = network.capacityPositions(after: now)
         board.isLooking = true
         defer { board.isLooking = false }
@@ -240,6 +262,31 @@ package final class RouteStock<Gate: PeekPort, Ledger: RouteLedgerPort> {
     }
 }
 
+/// So many in a millisecond; who comes for more than is left pays with the time of those after him.
+private struct Allowance {
+    private let perMs: Int64
+    private var left: Int64
+    private var filledAt = Deadline.now
+
+    init(perMs: Int64) {
+        self.perMs = perMs
+        left = perMs
+    }
+
+    mutating func take(_ count: Int64, at now: Deadline) -> Bool {
+        // What nobody wanted for a tenth of a second is nobody's any more.
+        let passed = min(now.nanoseconds - filledAt.nanoseconds, 100_000_000)
+        let more = passed * perMs / 1_000_000
+        if more > 0 {
+            left = min(left + more, 100 * perMs)
+            filledAt = now
+        }
+        if left <= 0 { return false }
+        left -= count
+        return true
+    }
+}
+
 extension Network {
     /// The positions of a SKU by node; 0 where it never was.
     func ids(of positions: [NodePosition]) -> [PositionID] {
@@ -249,7 +296,7 @@ extension Network {
     }
 
     /// How many positions of capacity it has.
-    var capacityCount: Int64 {
+    var capacityCount: Int {
         nodes.reduce(0) { sum, node in
             node.slots.reduce(sum) { $0 + ($1.orders == nil ? 0 : 1) + ($1.units == nil ? 0 : 1) }
         }

@@ -138,6 +138,12 @@ package final class RoutedReserving<
             case .keyReused: return .refused(.keyReused)
             case .noRoom(let line, let free, let pending):
                 trial.note(claim.places[line], free: free, pending: pending)
+                routing.stock.learnt(
+                    max(0, free - pending),
+                    at: claim.places[line],
+                    request.question,
+                    trial.draft.context.network,
+                )
                 if trial.isProven,
                     let outcome = try await doubt(request, fingerprint, claim, line, &trial)
                 {

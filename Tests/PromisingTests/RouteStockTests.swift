@@ -10,8 +10,11 @@ import Testing
 private final class NumberedView: PeekPort {
     /// Happens once, while the first question waits.
     var meanwhile: (() async throws -> Void)?
+    /// Positions that were asked about.
+    private(set) var asked = 0
 
     func peek(_ positions: [PositionID], channel: String) async throws(Failure) -> Peek {
+        asked += positions.count
         if let happening = meanwhile {
             meanwhile = nil
             try? await happening()
@@ -100,5 +103,31 @@ private final class EveryNode: RouteLedgerPort {
         #expect(seen.view.units == [11, 21, 12, 22])
         #expect(seen.positions == [11, 21, 12, 22])
         #expect(seen.view.slots.map { $0.map(\.orders) } == [[1_001], [1_002]])
+    }
+
+    @Test func `the view is asked no more than is allowed, however many want to know`()
+        async throws
+    {
+        let view = NumberedView()
+        var limits = RouteStockLimits()
+        limits.ageMs = 0
+        limits.positionsPerMs = 1
+        let stock = RouteStock(gate: view, ledger: EveryNode(), limits: limits) {
+            _,
+            _ async throws(Failure) in
+        }
+        let network = network(1, nodes: 1...3)
+        let skus = (1...200).map { String(repeating: "S", count: $0) }
+        let start = Deadline.now
+        for round in 1...5 {
+            for sku in skus {
+                let seen = try await stock.view(question(sku), network, now: Self.now)
+                #expect(seen.view.units == seen.positions)
+            }
+            // What was never seen is looked at, whatever that costs.
+            if round == 1 { #expect(view.asked >= 3 * skus.count + 3) }
+        }
+        let passedMs = Int(Deadline.now.milliseconds(from: start))
+        #expect(view.asked <= 3 * skus.count + 3 + passedMs + 10)
     }
 }

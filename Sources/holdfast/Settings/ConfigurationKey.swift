@@ -214,7 +214,7 @@ enum ConfigurationKey: String, CaseIterable {
             0...1_000,
             10,
             "ms",
-            "How old the figures may be that carts are planned on; what a plan takes is always checked.",
+            "How old figures are before they are looked at again for a plan; what it takes is always checked.",
         ),
         .routePreviewDays: number(
             1...3_650,
