@@ -86,7 +86,9 @@ package final class RoutedReservationService<
         }
         switch outcome {
         case .held(let routed): return Holdfast_V1_RoutedReservation(routed)
-        case .refused(let refusal):
+        case .refused(.noRoute(let obstacle), let decision):
+            throw .noRoute(obstacle, RequestFields(prefix: "cart."), decision: decision)
+        case .refused(let refusal, _):
             throw Status(refusal, fields: RequestFields(prefix: "cart."))
         }
     }

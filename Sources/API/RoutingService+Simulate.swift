@@ -29,7 +29,7 @@ extension RoutingService {
         var left =
             request.differencesMax == 0
             ? SimulationLimits.differencesStandard : Int(request.differencesMax)
-        var sums = SimulationBook(rules: RuleSetName(name: set.name, version: set.version))
+        var sums = SimulationBook(rules: set.fullName)
         var answer = Holdfast_V1_SimulateRoutesResponse()
         var source = try source(request, channel, context)
         answer.total = Int64(source.total)

@@ -59,10 +59,7 @@ package final class RouteDesk: Sendable {
     /// A network with a rule set; both are at versions that never change.
     package func context(_ network: Network, _ rules: RuleSet) -> RouteContext {
         let index = index(network)
-        let name = RulesName(
-            rules: RuleSetName(name: rules.name, version: rules.version),
-            network: network.version,
-        )
+        let name = RulesName(rules: rules.fullName, network: network.version)
         if let known = laidOut.withLock({ $0.rules[name] }) {
             return RouteContext(index: index, rules: known)
         }

@@ -93,10 +93,8 @@ package final class RoutePlanning<Gate: PeekPort, Ledger: RouteLedgerPort> {
                 plansMax: request.plansMax,
             )
         }
-        let id = newID(draft.view.now)
         let result = try result(answer)
-        let decision = decision(id, draft, answer, result)
-        try await ledger.note(RouteCodec.record(decision, network: draft.context.network))
+        let id = try await note(answer, result, draft)
         if case .refused(let reason) = result {
             return .refused(refusal(reason, answer, draft), decision: id)
         }
@@ -114,7 +112,7 @@ package final class RoutePlanning<Gate: PeekPort, Ledger: RouteLedgerPort> {
                 bound: answer.bound,
                 plannedAt: draft.view.now,
                 network: draft.context.network.version,
-                rules: decision.rules,
+                rules: draft.context.rules.set.fullName,
                 goals: draft.context.rules.set.goals,
                 currency: draft.context.network.currency,
             )
@@ -187,18 +185,29 @@ package final class RoutePlanning<Gate: PeekPort, Ledger: RouteLedgerPort> {
         return result
     }
 
+    /// Stores a decision that nothing is reserved by; returns its id.
+    func note(
+        _ answer: RouteAnswer,
+        _ result: RouteResult,
+        _ draft: RouteDraft,
+    ) async throws(Failure) -> ID {
+        let id = newID(draft.view.now)
+        let decision = decision(id, draft, answer, result)
+        try await ledger.note(RouteCodec.record(decision, network: draft.context.network))
+        return id
+    }
+
     func decision(
         _ id: ID,
         _ draft: RouteDraft,
         _ answer: RouteAnswer,
         _ result: RouteResult,
     ) -> RouteDecision {
-        let rules = draft.context.rules.set
-        return RouteDecision(
+        RouteDecision(
             id: id,
             question: draft.question,
             network: draft.context.network.version,
-            rules: RuleSetName(name: rules.name, version: rules.version),
+            rules: draft.context.rules.set.fullName,
             view: draft.view,
             steps: answer.budget.steps,
             result: result,

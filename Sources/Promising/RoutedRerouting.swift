@@ -40,10 +40,12 @@ package struct RoutedRerouting<
         // What this question took before must not be looked for again.
         if try await holds.reservation(question.key) != nil { return .held }
         switch try await reserve(request(question, summary.question)) {
-        case nil, .refused(.noRoute(.contended)): return .later("others are being decided")
+        case nil, .refused(.noRoute(.contended), _): return .later("others are being decided")
         case .held: return .held
-        case .refused(.keyReused): return .keyUsed
-        case .refused(let refusal): return .nowhere("\(refusal)")
+        case .refused(.keyReused, _): return .keyUsed
+        case .refused(let refusal, let decision):
+            let why = decision.map { ", decision \($0)" } ?? ""
+            return .nowhere("\(refusal)\(why)")
         }
     }
 

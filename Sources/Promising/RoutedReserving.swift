@@ -52,8 +52,8 @@ package struct RoutedReservation: Hashable, Sendable {
 package enum RoutedOutcome: Sendable {
     /// Committed: now, or by an earlier attempt with the same key.
     case held(RoutedReservation)
-    /// Nothing is held.
-    case refused(Refusal)
+    /// Nothing is held; the decision, if there is one, says why.
+    case refused(Refusal, decision: ID?)
 }
 
 /// Routes and reserves, on one loop.
@@ -118,11 +118,13 @@ package final class RoutedReserving<
             guard let plan = answer.plans.first else {
                 let result = try routing.result(answer)
                 if trial.isProven, trial.pending.isEmpty, case .refused(let reason) = result {
-                    return .refused(routing.refusal(reason, answer, trial.draft))
+                    let decision = try await routing.note(answer, result, trial.draft)
+                    return .refused(
+                        routing.refusal(reason, answer, trial.draft),
+                        decision: decision,
+                    )
                 }
-                if trial.isProven, trial.waits >= waitsMax {
-                    return .refused(.noRoute(.contended))
-                }
+                if trial.isProven, trial.waits >= waitsMax { return Self.contended }
                 // What is pending is decided within moments.
                 if trial.isProven { try? await Task.sleep(for: .milliseconds(waitMs)) }
                 if let outcome = try await prove(request, fingerprint, &trial) { return outcome }
@@ -135,7 +137,7 @@ package final class RoutedReserving<
                 routing.stock.took(plan, request.question, trial.draft.context.network)
                 return .held(held(request, claim, trial.draft, answer, times))
             case .repeated(let times): return try await stored(request, true, times)
-            case .keyReused: return .refused(.keyReused)
+            case .keyReused: return Self.keyReused
             case .noRoom(let line, let free, let pending):
                 trial.note(claim.places[line], free: free, pending: pending)
                 routing.stock.learnt(
@@ -151,7 +153,7 @@ package final class RoutedReserving<
                 }
             }
         }
-        return .refused(.noRoute(.contended))
+        return Self.contended
     }
 
     /// Asks Postgres for everything that a plan could use; from then on plans are made on that.
@@ -167,7 +169,7 @@ package final class RoutedReserving<
         if let known = proof.known {
             return try await stored(request, known.fingerprint == fingerprint, known.times)
         }
-        if let unknown { return .refused(unknown) }
+        if let unknown { return .refused(unknown, decision: nil) }
         // What was learnt from the view is forgotten: a plan that it forbids may be one after all.
         var proven = Trial(draft: draft)
         proven.isProven = true
@@ -236,6 +238,9 @@ package final class RoutedReserving<
 
     // MARK: Answers
 
+    private static var contended: RoutedOutcome { .refused(.noRoute(.contended), decision: nil) }
+    private static var keyReused: RoutedOutcome { .refused(.keyReused, decision: nil) }
+
     private func held(
         _ request: RoutedRequest,
         _ claim: Claim,
@@ -243,8 +248,7 @@ package final class RoutedReserving<
         _ answer: RouteAnswer,
         _ times: HoldTimes,
     ) -> RoutedReservation {
-        let rules = draft.context.rules.set
-        return RoutedReservation(
+        RoutedReservation(
             reservation: Reservation(
                 id: request.key,
                 state: .held,
@@ -264,7 +268,7 @@ package final class RoutedReserving<
             isOptimal: answer.isOptimal,
             bound: answer.bound,
             network: draft.context.network.version,
-            rules: RuleSetName(name: rules.name, version: rules.version),
+            rules: draft.context.rules.set.fullName,
             currency: draft.context.network.currency,
         )
     }
@@ -275,7 +279,7 @@ package final class RoutedReserving<
         _ isSame: Bool,
         _ times: HoldTimes,
     ) async throws(Failure) -> RoutedOutcome {
-        guard isSame else { return .refused(.keyReused) }
+        guard isSame else { return Self.keyReused }
         let route = try await routing.ledger.decisions([request.key])[0]
         guard let route, let summary = RouteCodec.summary(route.record), let plan = summary.plan,
             case .planned(_, let isOptimal, let bound) = summary.result,

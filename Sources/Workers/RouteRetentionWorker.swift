@@ -1,5 +1,5 @@
-// Deletes decisions that nobody reserved by when they are old, a little at a time. Every server does it;
-// they pass over what another one has in hand.
+// Deletes decisions that nobody reserved by when they are old, a little at a time. Every server does it:
+// what another one has just deleted is gone, and that is all.
 
 internal import Base
 package import Logging

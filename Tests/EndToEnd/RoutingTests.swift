@@ -68,17 +68,14 @@ extension Heavy {
                 try await caller.route(Holdfast_V1_RouteRequest([("N1", 8)]))
             }
             #expect(full?.reason == "CAPACITY_FULL")
-            let decision = full?.details
-                .compactMap { detail -> String? in
-                    if case .errorInfo(_, _, let metadata) = detail {
-                        metadata["decision_id"]
-                    } else {
-                        nil
-                    }
-                }
-            let explained = try await caller.explain(try #require(decision?.first))
+            let explained = try await caller.explain(try #require(full?.decision))
             #expect(explained.decision.noPlan == "CAPACITY")
             #expect(explained.isSame)
+            let held = try await refusal { try await caller.reserveAndRoute([("N1", 8)]) }
+            #expect(held?.reason == "CAPACITY_FULL")
+            #expect(held?.fields == ["cart.lines"])
+            let why = try await caller.explain(try #require(held?.decision))
+            #expect(why.decision.noPlan == "CAPACITY" && why.isSame && !why.decision.isReserved)
             let malformed = try await refusal {
                 try await caller.route(Holdfast_V1_RouteRequest([("@orders/2026-11-30/0", 1)]))
             }
@@ -226,6 +223,67 @@ extension Heavy {
             }
         }
 
+        /// What `holdfast route simulate` says of rules that forbid a node: the sums and the differences.
+        private func simulated(
+            _ server: ServerProcess,
+            without node: String,
+            _ arguments: [String],
+        ) throws -> (summary: [String: Any], differences: [[String: Any]]) {
+            let rules = FileManager.default.temporaryDirectory
+                .appendingPathComponent("hf-rules-\(UUID().uuidString).json")
+            defer { try? FileManager.default.removeItem(at: rules) }
+            let document =
+                #"{"name":"not","rules":[{"rule":"NOT_FROM","nodes":["\#(node)"]}],"goals":{"cost":1}}"#
+            try Data(document.utf8).write(to: rules)
+            let ended = try Binary.run(
+                [Binary.path, "route", "simulate", "--rules", rules.path, "--json"] + arguments
+                    + ["--server", "127.0.0.1:\(server.grpcPort)"]
+            )
+            #expect(ended.status == 0, "\(ended.errors)")
+            let answer = try #require(
+                JSONSerialization.jsonObject(with: Data(ended.output.utf8)) as? [String: Any]
+            )
+            return (
+                try #require(answer["summary"] as? [String: Any]),
+                answer["differences"] as? [[String: Any]] ?? []
+            )
+        }
+
+        @Test func `what if plays the decisions that are named, and carts of a file`() async throws
+        {
+            let (deployment, caller) = try await fresh([
+                TestNode(name: "NEAR-8"), TestNode(name: "FAR-8", cost: 900),
+            ])
+            try await caller.receive([Units("C1", 9, at: "NEAR-8"), Units("C1", 9, at: "FAR-8")])
+            let ids = [
+                try await caller.route(Holdfast_V1_RouteRequest([("C1", 2)])).decisionID,
+                try await caller.reserveAndRoute([("C1", 3)]).reservation.id,
+            ]
+            let (named, changes) = try simulated(
+                deployment.servers[0],
+                without: "NEAR-8",
+                ids.flatMap { ["--decisions", $0] },
+            )
+            #expect(named["decisions"] as? Int == 2 && named["changed"] as? Int == 2)
+            #expect(Set(changes.compactMap { $0["decision_id"] as? String }) == Set(ids))
+
+            let orders = FileManager.default.temporaryDirectory
+                .appendingPathComponent("hf-orders-\(UUID().uuidString).csv")
+            defer { try? FileManager.default.removeItem(at: orders) }
+            let rows =
+                "order,sku,quantity,country,postal_code\nA,C1,2,GB,SW1A 1AA\nB,C1,99,GB,SW1A 1AA\n"
+            try Data(rows.utf8).write(to: orders)
+            let (carts, _) = try simulated(
+                deployment.servers[0],
+                without: "NEAR-8",
+                ["--orders", orders.path],
+            )
+            #expect(carts["decisions"] as? Int == 2 && carts["changed"] as? Int == 1)
+            let (before, after) = (carts["before"], carts["after"])
+            #expect((before as? [String: Any])?["unplanned"] as? Int == 1)
+            #expect((after as? [String: Any])?["cost_minor"] as? Int == 900 + 300 + 2 * 5)
+        }
+
         @Test func `what if changes nothing, and tells what would change`() async throws {
             let (deployment, caller) = try await fresh([
                 TestNode(name: "NEAR-7"), TestNode(name: "FAR-7", cost: 900),
@@ -239,28 +297,15 @@ extension Heavy {
             // Workers that write by themselves are done by then.
             try await Task.sleep(for: .seconds(2))
             let state = try deployment.state()
-            let server = deployment.servers[0]
-            let rules = FileManager.default.temporaryDirectory
-                .appendingPathComponent("hf-rules-\(UUID().uuidString).json")
-            let page = rules.path + ".html"
-            defer {
-                try? FileManager.default.removeItem(at: rules)
-                try? FileManager.default.removeItem(atPath: page)
-            }
-            let document =
-                #"{"name":"far","rules":[{"rule":"NOT_FROM","nodes":["NEAR-7"]}],"goals":{"cost":1}}"#
-            try Data(document.utf8).write(to: rules)
-            let ended = try Binary.run([
-                Binary.path, "route", "simulate", "--rules", rules.path, "--last", "30",
-                "--channel", "sim", "--html", page, "--json", "--server",
-                "127.0.0.1:\(server.grpcPort)",
-            ])
-            #expect(ended.status == 0, "\(ended.errors)")
-            #expect(try deployment.state() == state)
-            let answer = try #require(
-                JSONSerialization.jsonObject(with: Data(ended.output.utf8)) as? [String: Any]
+            let page = FileManager.default.temporaryDirectory
+                .appendingPathComponent("hf-page-\(UUID().uuidString).html").path
+            defer { try? FileManager.default.removeItem(atPath: page) }
+            let (summary, _) = try simulated(
+                deployment.servers[0],
+                without: "NEAR-7",
+                ["--last", "30", "--channel", "sim", "--html", page],
             )
-            let summary = try #require(answer["summary"] as? [String: Any])
+            #expect(try deployment.state() == state)
             #expect(summary["decisions"] as? Int == 30)
             #expect(summary["changed"] as? Int == 30)
             let before = summary["before"] as? [String: Any]

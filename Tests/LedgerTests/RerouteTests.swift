@@ -60,6 +60,47 @@ import Testing
         }
     }
 
+    @Test func `units that arrive later than they were promised are shown to people`()
+        async throws
+    {
+        try await withStore { store in
+            try await store.network()
+            func decide(_ hold: String, _ node: String, arrives: String) throws {
+                try store.sql(
+                    """
+                    INSERT INTO route_decisions SELECT '\(id(hold))', 1, now(), '', 1, 'web', 1,
+                        E'\(node)\troad\tNorthway\t2026-12-01\t0\t\(arrives)', '';
+                    INSERT INTO reservation_routes VALUES ('\(id(hold))', '\(id(hold))')
+                    """
+                )
+            }
+            try decide("h-o1", "LON", arrives: "2026-12-02")
+            let made = try await store.shipment(of: "o1")
+            _ = try await store.step("r", made.id, .reject, code: "NO_STAFF").shipment()
+            let first = try #require(try await store.claim().first)
+            try decide("soon", "MAN", arrives: "2026-12-02")
+            try await #expect(
+                store.holdRouted("soon", [("A", 4), ("B", 3)], at: "MAN", day: 2) == 1
+            )
+            #expect(try await store.swap(first, "soon").units() == 7)
+            #expect(try await store.exceptions().isEmpty)
+
+            let moved = try #require(try await store.shipments("o1").last)
+            _ = try await store.step("r2", moved.id, .reject, code: "NO_STAFF").shipment()
+            let second = try #require(try await store.claim().first)
+            try decide("late", "PAR", arrives: "2026-12-09")
+            try await #expect(
+                store.holdRouted("late", [("A", 4), ("B", 3)], at: "PAR", day: 3) == 1
+            )
+            #expect(try await store.swap(second, "late").units() == 7)
+            let open = try await store.exceptions()
+            #expect(open.map(\.code) == [.promiseAtRisk, .promiseAtRisk])
+            #expect(open.map(\.line) == [1, 2])
+            #expect(open[0].detail == "4 units arrive on 2026-12-09, promised for 2026-12-02")
+            #expect(try store.faults() == "")
+        }
+    }
+
     @Test func `missing units go to quality control, and nobody is promised them`() async throws {
         try await withStore { store in
             try await store.network()

@@ -72,6 +72,9 @@ package struct RuleSet: Hashable, Sendable {
         self.rules = rules
         self.goals = goals
     }
+
+    /// What names it for ever.
+    package var fullName: RuleSetName { RuleSetName(name: name, version: version) }
 }
 
 extension RuleSet {

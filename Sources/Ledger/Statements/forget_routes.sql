@@ -4,7 +4,6 @@ WITH old AS (
     SELECT p.id FROM route_previews p
     WHERE p.at < clock_timestamp() - $1::int4 * interval '1 day'
     ORDER BY p.at, p.id LIMIT $2
-    FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM route_previews p USING old o WHERE p.id = o.id RETURNING 1
 )

@@ -122,6 +122,16 @@ extension Caller {
     }
 }
 
+extension Status {
+    /// The stored decision that explains a refusal.
+    var decision: String? {
+        for case .errorInfo(_, _, let metadata) in details {
+            if let id = metadata["decision_id"] { return id }
+        }
+        return nil
+    }
+}
+
 /// A request to route and hold.
 func routed(
     _ lines: [(String, Int64)],

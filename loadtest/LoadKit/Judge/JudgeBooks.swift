@@ -171,7 +171,10 @@ final class JudgeBooks: Sendable {
                     .int8s(before.keys.sorted()),
                     .int8s(before.keys.sorted().compactMap { before[$0] }), .int8(batch),
                 ],
-            )
+            ),
+            let after = try? await postgres.execute(JudgeSQL.epoch, []),
+            // Otherwise some may have been admitted by another Redis, which has its view of them.
+            after[0].int8(0) == open[0].int8(0)
         else { return nil }
         let seenAt = judgeNow()
         var holds: [(id: ID, hold: UncoveredHold)] = []
