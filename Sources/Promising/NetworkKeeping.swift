@@ -43,7 +43,8 @@ package struct NetworkKeeping<Ledger: NetworkLedgerPort, Gate: GatePort> {
         checksOnly: Bool,
         note: String,
     ) async throws(Failure) -> NetworkImport {
-        let (draft, read) = NetworkReader.read(files)
+        // Megabytes of documents must not hold the loop up.
+        let (draft, read) = await elsewhere { NetworkReader.read(files) }
         let zones = try await ledger.unknownTimeZones(
             Array(Set(draft.zones.map(\.name)))
         )
@@ -52,12 +53,14 @@ package struct NetworkKeeping<Ledger: NetworkLedgerPort, Gate: GatePort> {
                 throw .broken("the network has no current version")
             }
             let definition = try NetworkDefinition(current.items)
-            let checks = NetworkChecks(
-                draft,
-                current: prunes ? NetworkDefinition() : definition,
-                unknownZones: zones,
-            )
-            let faults = (read + checks.faults).inOrder
+            let faults = await elsewhere {
+                let checks = NetworkChecks(
+                    draft,
+                    current: prunes ? NetworkDefinition() : definition,
+                    unknownZones: zones,
+                )
+                return (read + checks.faults).inOrder
+            }
             if faults.contains(where: { !$0.isWarning }) { return .invalid(faults) }
             let items = draft.definition.items(
                 replacing: prunes ? current.items : [],

@@ -65,9 +65,13 @@ final class LoopParts {
         DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
     }
 
+    private var networks: NetworkLedger {
+        NetworkLedger(postgres: shared.postgres, horizonDays: shared.routingHorizonDays)
+    }
+
     /// Changes of the network, with their capacity told to this loop's gate.
     var network: NetworkKeeping<NetworkLedger, ServingGate> {
-        NetworkKeeping(ledger: NetworkLedger(postgres: shared.postgres), gate: gate)
+        NetworkKeeping(ledger: networks, gate: gate)
     }
 
     typealias ServingHolds = Holding<ServingGate, LoopLedger, LedgerRows>
@@ -181,7 +185,7 @@ extension LoopParts {
         _ newRequestID: @escaping RequestIDs,
     ) {
         let routes = RouteLedger(loop: loop, postgres: shared.postgres)
-        let networks = NetworkLedger(postgres: shared.postgres)
+        let networks = networks
         let planning = planning(routes)
         let rules = RuleSetFinder(networks: networks)
         RoutingService(
@@ -215,6 +219,7 @@ struct SharedParts: Sendable {
     let routing: RoutingData
     /// Where every loop plans.
     let routeDesk: RouteDesk
+    let routingHorizonDays: Int32
     /// How old the figures may be that are planned on, milliseconds.
     let routeViewMs: Int64
     /// What the watcher for drift knows.

@@ -188,6 +188,7 @@ struct ServerAssembly {
             serverName: configuration.serverName,
             routing: routing,
             routeDesk: RouteDesk(data: routing),
+            routingHorizonDays: configuration.routingHorizonDays,
             routeViewMs: configuration.routeViewMs,
             accessBook: accessBook,
             logger: logger,

@@ -130,6 +130,67 @@ extension Heavy {
             try expectSound(deployment)
         }
 
+        @Test func `hasty carts are held once or not at all, and their keys tell`() async throws {
+            let deployment = try Self.deployment.get()
+            let callers = try await callers(deployment)
+            let nodes = (1...3).map { TestNode(name: "H\($0)", cost: 100 * $0, orders: 9_000) }
+            try await callers[0].putNetwork(nodes)
+            try await callers[0].receive(nodes.map { Units("HASTY", 400, at: $0.name) })
+            let count = 600
+            // Answers by number; nil: the time was over.
+            let first = try await withThrowingTaskGroup(of: [(Int, [UInt8]?)].self) { group in
+                for task in 0..<24 {
+                    group.addTask {
+                        var answers: [(Int, [UInt8]?)] = []
+                        for number in stride(from: task, to: count, by: 24) {
+                            let caller = callers[number % callers.count]
+                            let answer = try? await caller.bytes(
+                                Path.reservation("ReserveAndRoute"),
+                                routed([("HASTY", 1)], key: "hasty \(number)"),
+                                timeoutMs: Int64(number % 40 + 1),
+                            )
+                            answers.append((number, answer))
+                        }
+                        return answers
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            let late = first.filter { $0.1 == nil }
+            #expect(
+                late.count > count / 20 && late.count < count,
+                "\(late.count) of \(count) were late"
+            )
+            // What was begun is over by then.
+            try await Task.sleep(for: .seconds(1))
+            let held = try deployment.number("SELECT sum(held) FROM positions WHERE sku = 'HASTY'")
+            #expect(held >= count - late.count)
+            var without = 0
+            for (number, _) in late {
+                var request = Holdfast_V1_GetReservationRequest()
+                request.idempotencyKey = "hasty \(number)"
+                let missing = try await refusal {
+                    let _: Holdfast_V1_Reservation =
+                        try await callers[0].patiently(Path.reservation("GetReservation"), request)
+                }
+                if missing?.code == .notFound { without += 1 }
+            }
+            #expect(held == count - without)
+            for (number, answer) in first {
+                let again: Holdfast_V1_RoutedReservation = try await callers[0]
+                    .patiently(
+                        Path.reservation("ReserveAndRoute"),
+                        routed([("HASTY", 1)], key: "hasty \(number)"),
+                    )
+                if let answer { #expect(try again.serializedBytes() == answer) }
+            }
+            #expect(
+                try deployment.number("SELECT sum(held) FROM positions WHERE sku = 'HASTY'")
+                    == count
+            )
+            try expectSound(deployment, atLeast: count)
+        }
+
         @Test func `a server that dies in the middle leaves every cart held once or not at all`()
             async throws
         {

@@ -2,6 +2,8 @@
  * 2 stateless servers, NK keys (requests), NP positions, crashes everywhere.
  * Configurations and ablations (-D...): see check.  Bounds by -D: NK NP STOCK MAXATT NREL NCRASH NFAULT NSYNC NPG NREP NRETRY
  * NGIVE (callers who leave before their commit is sent), NSOLD (requests for what was found empty, which skip the gate)
+ * PLANS: routed requests. An attempt takes one unit of any position (its plan), another attempt with the key perhaps another
+ * one's; the gate knows a hold by key and plan, Postgres a reservation by key.
  */
 #ifndef NS
 #define NS 2
@@ -61,12 +63,33 @@
 /* key 0 takes both positions, key 1 the first, key 2 the second */
 #define NEEDS(k,p) ((k)==0 || (k)==(p)+1)
 #endif
+#ifdef PLANS
+#if NK!=2 || NP!=2
+#error PLANS is for two keys and two positions
+#endif
+/* holds: key + NK * plan */
+#define TAKES(p) ((p)==pl)
+#define HOLD B(k+NK*pl)
+#ifdef ONEHOLD
+#define SAME_HOLD (B(k)|B(k+NK))
+#else
+#define SAME_HOLD HOLD
+#endif
+/* rows of an earlier commit, at positions that this attempt is about */
+#define REPLAYS(p) ((p)==pl && rp[k]==pl)
+#define PEND(i,p) (((pend[i]>>(NK*(p)))&1) + ((pend[i]>>(NK*(p)+1))&1))
+#else
+#define TAKES(p) NEEDS(k,p)
+#define REPLAYS(p) NEEDS(k,p)
+#define HOLD B(k)
+#define SAME_HOLD HOLD
 #if NK==2
 #define PEND(i,p) ((((pend[i]>>0)&1)*(NEEDS(0,p)->1:0)) + (((pend[i]>>1)&1)*(NEEDS(1,p)->1:0)))
 #define INFL(i,p) ((((pend[i]>>0)&1)*((NEEDS(0,p)&&rs[0]==0)->1:0)) + (((pend[i]>>1)&1)*((NEEDS(1,p)&&rs[1]==0)->1:0)))
 #else
 #define PEND(i,p) ((((pend[i]>>0)&1)*(NEEDS(0,p)->1:0)) + (((pend[i]>>1)&1)*(NEEDS(1,p)->1:0)) + (((pend[i]>>2)&1)*(NEEDS(2,p)->1:0)))
 #define INFL(i,p) ((((pend[i]>>0)&1)*((NEEDS(0,p)&&rs[0]==0)->1:0)) + (((pend[i]>>1)&1)*((NEEDS(1,p)&&rs[1]==0)->1:0)) + (((pend[i]>>2)&1)*((NEEDS(2,p)&&rs[2]==0)->1:0)))
+#endif
 #endif
 
 /* ---- Postgres: durable ---- */
@@ -76,6 +99,9 @@ byte hist[NP*MAXV];          /* free after version v: position_ledger.free_after
 byte rs[NK];                 /* 0 none, 1 held, 2 released/expired */
 byte rv[NK*NP];                /* version at which key k's commit moved position p (ledger, by batch) */
 byte nres[NK];               /* how often key k took stock */
+#ifdef PLANS
+byte rp[NK];                 /* the position that key k's commit took its unit of */
+#endif
 byte sh = 0;                 /* holders of the shared advisory lock */
 byte exO = 0;                /* owner+1 of the exclusive advisory lock */
 
@@ -179,6 +205,11 @@ inline settle_pos(c_,p_,v_,d_,fa_) {
 #else
 #define SOLD_FORGET
 #endif
+#ifdef PLANS
+#define PLAN_RESET pl=0; tries=0; room=0; pkey=0; just=false;
+#else
+#define PLAN_RESET
+#endif
 #define CRASH (ncrash>0) -> ncrash--; ghost_fault=true; goto crashed
 
 proctype Server() {
@@ -187,6 +218,10 @@ proctype Server() {
   bool cs = false, nomark = false, op = RES, mine = false;
   byte lp = 0, lv = 0; short acc = 0;
   bit ok = 0; bit dup = 0;
+#ifdef PLANS
+  byte pl = 0, tries = 0, room = 0; bit pkey = 0;
+  bool just = false;             /* ghost: at a moment of this attempt its key was not committed and no plan had room */
+#endif
 #if NSOLD>0
   byte sp = 0; short sfree = 0; bit skey = 0;
   bool just = false;             /* ghost: at a moment of this attempt its key was not committed and the position had no room */
@@ -214,6 +249,10 @@ end_idle:
     if :: op==REL -> goto settle :: else fi;
 #endif
     if :: op==REL -> goto begin :: else fi;
+#ifdef PLANS
+    /* the planner's figures are hints: any plan may come out */
+    if :: pl=0 :: pl=1 fi;
+#endif
 #if NSOLD>0
     /* The code goes this way for a position that it found empty a moment ago; here for any, at any time: nothing
        that holds may depend on how fresh that memory is. */
@@ -278,14 +317,14 @@ admit:                                      /* EVALSHA admit(e) on connection c 
     if
     :: CRASH
     :: !SCRIPT_OK(c,e) -> goto fence                                /* NOSCRIPT or STALE */
-    :: SCRIPT_OK(c,e) && (done[c] & B(k)) && !nomark -> goto pgread
-    :: SCRIPT_OK(c,e) && (!(done[c] & B(k)) || nomark) && (pend[c] & B(k)) -> goto begin
-    :: SCRIPT_OK(c,e) && (!(done[c] & B(k)) || nomark) && !(pend[c] & B(k)) ->
+    :: SCRIPT_OK(c,e) && (done[c] & HOLD) && !nomark -> goto pgread
+    :: SCRIPT_OK(c,e) && (!(done[c] & HOLD) || nomark) && (pend[c] & SAME_HOLD) -> goto begin
+    :: SCRIPT_OK(c,e) && (!(done[c] & HOLD) || nomark) && !(pend[c] & SAME_HOLD) ->
        p = 0; ok = 1; mp = NP;
        do
        :: p<NP -> if
-                  :: NEEDS(k,p) && !(has[c] & B(p)) -> mp = p
-                  :: NEEDS(k,p) && (has[c] & B(p)) && (f[IX(c,p)] - PEND(c,p) < 1) -> ok = 0
+                  :: TAKES(p) && !(has[c] & B(p)) -> mp = p
+                  :: TAKES(p) && (has[c] & B(p)) && (f[IX(c,p)] - PEND(c,p) < 1) -> ok = 0
                   :: else
                   fi; p++
        :: else -> break
@@ -295,12 +334,16 @@ admit:                                      /* EVALSHA admit(e) on connection c 
        :: mp == NP && !ok ->
 #if defined(S5)
           /* no spurious refusal in a fault-free run: some position truly has no room */
-          atomic { lp=0; ok=0; do :: lp<NP -> if :: NEEDS(k,lp) && (STOCK - held[lp] - INFL(c,lp) < 1) -> ok=1 :: else fi; lp++ :: else -> break od; lp=0; }
+          atomic { lp=0; ok=0; do :: lp<NP -> if :: TAKES(lp) && (STOCK - held[lp] - INFL(c,lp) < 1) -> ok=1 :: else fi; lp++ :: else -> break od; lp=0; }
           assert(ok || ghost_fault);
 #endif
+#ifdef PLANS
+          goto prove
+#else
           goto barrier
+#endif
        :: mp == NP && ok ->
-          pend[c] = pend[c] | B(k);
+          pend[c] = pend[c] | HOLD;
           if
           :: nretry>0 -> nretry--; goto admit        /* reply lost: ask again */
 #if NGIVE>0
@@ -320,10 +363,10 @@ giveback:                                   /* the end of a hold that this attem
     :: true ->
        if
        :: SCRIPT_OK(c,e) ->
-          pend[c] = pend[c] & ~B(k);
+          pend[c] = pend[c] & ~HOLD;
           ghost_uncovered = true           /* another attempt may share the hold: then its commit is judged by Postgres alone */
 #ifdef GIVEFREE
-          ; p=0; do :: p<NP -> if :: NEEDS(k,p) && (has[c]&B(p)) -> f[IX(c,p)]=f[IX(c,p)]+1 :: else fi; p++ :: else -> break od; p=0; check_view(c)
+          ; p=0; do :: p<NP -> if :: TAKES(p) && (has[c]&B(p)) -> f[IX(c,p)]=f[IX(c,p)]+1 :: else fi; p++ :: else -> break od; p=0; check_view(c)
 #endif
        :: else -> skip
        fi;
@@ -399,10 +442,13 @@ exec:
     :: true ->
        if
        :: op==REL && rs[k]==1 ->
+#ifdef PLANS
+          pl=rp[k];
+#endif
           rs[k]=2; p=0;
           do
-          :: p<NP && NEEDS(k,p) -> held[p]--; ver[p]++; hist[H(p,ver[p])] = STOCK-held[p]; vv[p]=ver[p]; fa[p]=STOCK-held[p]; p++
-          :: p<NP && !NEEDS(k,p) -> p++
+          :: p<NP && TAKES(p) -> held[p]--; ver[p]++; hist[H(p,ver[p])] = STOCK-held[p]; vv[p]=ver[p]; fa[p]=STOCK-held[p]; p++
+          :: p<NP && !TAKES(p) -> p++
           :: p==NP -> break
           od; p=0; out=oOK
        :: op==REL && rs[k]!=1 -> out=oGONE
@@ -410,21 +456,24 @@ exec:
        :: op==RES ->
 #else
        :: op==RES && rs[k]!=0 -> out = (rs[k]==1 -> oDUP : oGONE); p=0;
-          do :: p<NP && NEEDS(k,p) -> vv[p]=rv[k*NP+p]; fa[p]=hist[H(p,rv[k*NP+p])]; p++ :: p<NP && !NEEDS(k,p) -> p++ :: p==NP -> break od; p=0
+          do :: p<NP && REPLAYS(p) -> vv[p]=rv[k*NP+p]; fa[p]=hist[H(p,rv[k*NP+p])]; p++ :: p<NP && !REPLAYS(p) -> p++ :: p==NP -> break od; p=0
        :: op==RES && rs[k]==0 ->
 #endif
           p=0; ok=1;
-          do :: p<NP -> if :: NEEDS(k,p) && held[p]+1 > STOCK -> ok=0 :: else fi; p++ :: else -> break od; p=0;
+          do :: p<NP -> if :: TAKES(p) && held[p]+1 > STOCK -> ok=0 :: else fi; p++ :: else -> break od; p=0;
 #ifdef NOCHECK
           ok=1;
 #endif
           if
           :: ok -> rs[k]=1; nres[k]++; p=0;
+#ifdef PLANS
+             rp[k]=pl;
+#endif
              do
-             :: p<NP && NEEDS(k,p) -> held[p]++; ver[p]++; hist[H(p,ver[p])] = STOCK-held[p]; vv[p]=ver[p]; fa[p]=STOCK-held[p]; rv[k*NP+p]=ver[p];
+             :: p<NP && TAKES(p) -> held[p]++; ver[p]++; hist[H(p,ver[p])] = STOCK-held[p]; vv[p]=ver[p]; fa[p]=STOCK-held[p]; rv[k*NP+p]=ver[p];
                                       assert(held[p] <= STOCK);             /* S1 */
                                       p++
-             :: p<NP && !NEEDS(k,p) -> p++
+             :: p<NP && !TAKES(p) -> p++
              :: p==NP -> break
              od; p=0; out=oOK;
              assert(nres[k] <= 1)                                           /* S3a */
@@ -458,33 +507,33 @@ settle:                                     /* EVALSHA settle(e): idempotent, an
        :: !SCRIPT_OK(c,e) && c==prim -> skip             /* lost cache: the next epoch loads it from PG */
        :: SCRIPT_OK(c,e) ->
 #ifdef RELFIRST
-          if :: op==REL && out==oNONE -> p=0; do :: p<NP -> if :: NEEDS(k,p) && (has[c]&B(p)) -> f[IX(c,p)]=f[IX(c,p)]+1 :: else fi; p++ :: else -> break od; p=0; goto begin :: else fi;
+          if :: op==REL && out==oNONE -> p=0; do :: p<NP -> if :: TAKES(p) && (has[c]&B(p)) -> f[IX(c,p)]=f[IX(c,p)]+1 :: else fi; p++ :: else -> break od; p=0; goto begin :: else fi;
 #endif
           if
           :: out==oOK -> p=0;
              do
-             :: p<NP && NEEDS(k,p) ->
+             :: p<NP && TAKES(p) ->
                 if :: op==RES -> settle_pos(c,p,vv[p],-1,fa[p]) :: op==REL -> settle_pos(c,p,vv[p],1,fa[p]) fi; p++
-             :: p<NP && !NEEDS(k,p) -> p++
+             :: p<NP && !TAKES(p) -> p++
              :: p==NP -> break
              od; p=0;
-             if :: op==RES -> pend[c] = pend[c] & ~B(k); done[c] = done[c] | B(k) :: else fi
+             if :: op==RES -> pend[c] = pend[c] & ~HOLD; done[c] = done[c] | HOLD :: else fi
           :: out==oDUP || (out==oGONE && op==RES) ->       /* committed by another attempt: replay its ledger rows (never create), then its hold is covered */
 #ifdef DUPKEEP
-             done[c] = done[c] | B(k)                       /* first idea: leave the pending entry alone; orphan when this very attempt took it */
+             done[c] = done[c] | HOLD                       /* first idea: leave the pending entry alone; orphan when this very attempt took it */
 #else
 #ifndef DUPUNPEND
              p=0;
              do
-             :: p<NP && NEEDS(k,p) -> if :: (has[c] & B(p)) -> settle_pos(c,p,vv[p],-1,fa[p]) :: else fi; p++
-             :: p<NP && !NEEDS(k,p) -> p++
+             :: p<NP && REPLAYS(p) -> if :: (has[c] & B(p)) -> settle_pos(c,p,vv[p],-1,fa[p]) :: else fi; p++
+             :: p<NP && !REPLAYS(p) -> p++
              :: p==NP -> break
              od; p=0;
 #endif
-             pend[c] = pend[c] & ~B(k); done[c] = done[c] | B(k)
+             pend[c] = pend[c] & ~HOLD; done[c] = done[c] | HOLD
 #endif
           :: out==oGONE && op==REL -> skip
-          :: out==oREF -> pend[c] = pend[c] & ~B(k); ghost_uncovered = true
+          :: out==oREF -> pend[c] = pend[c] & ~HOLD; ghost_uncovered = true
           fi;
           check_view(c);
           if :: nretry>0 -> nretry--; goto settle :: true fi      /* reply lost: sent again */
@@ -492,7 +541,51 @@ settle:                                     /* EVALSHA settle(e): idempotent, an
     fi
   }
 progress_ans: answered:
-  atomic { busy--; SOLD_RESET atomic { p=0;k=0;out=0;ok=0;dup=0;cs=false;nomark=false;op=RES;mp=0; lp=0; do :: lp<NP -> vv[lp]=0; fa[lp]=0; lp++ :: else -> break od; lp=0 }; goto end_idle }
+  atomic { busy--; SOLD_RESET PLAN_RESET atomic { p=0;k=0;out=0;ok=0;dup=0;cs=false;nomark=false;op=RES;mp=0; lp=0; do :: lp<NP -> vv[lp]=0; fa[lp]=0; lp++ :: else -> break od; lp=0 }; goto end_idle }
+
+#ifdef PLANS
+#define NO_PLAN (held[0]>=STOCK && held[1]>=STOCK)
+prove:                                      /* every position that a plan could use, at one snapshot ... */
+  atomic {
+    if
+    :: CRASH
+#ifdef NOPROOF
+    :: true -> assert(!(cs && rs[k]==1)); goto answered
+#endif
+    :: true ->
+       just = just || (rs[k]==0 && NO_PLAN);
+#ifdef PLANKEYSFIRST
+       pkey = (rs[k]!=0)
+#else
+       room = ((held[0]<STOCK) -> 1 : 0) + ((held[1]<STOCK) -> 2 : 0)
+#endif
+    fi
+  }
+prove2:                                     /* ... then the key, at one of its own: another attempt may have taken what is missing */
+  atomic {
+    if
+    :: CRASH
+    :: true ->
+       just = just || (rs[k]==0 && NO_PLAN);
+#ifdef PLANKEYSFIRST
+       room = ((held[0]<STOCK) -> 1 : 0) + ((held[1]<STOCK) -> 2 : 0);
+#else
+       pkey = (rs[k]!=0);
+#endif
+       tries++;
+       if
+       :: pkey -> if :: rs[k]==1 -> acked = acked | B(k) :: else fi; goto answered
+       :: !pkey && room==0 ->
+          assert(!(cs && rs[k]==1));       /* S3b */
+          assert(just);                    /* S3c: there was no plan at a moment of the attempt */
+          goto answered
+       :: !pkey && room!=0 && tries>1 -> goto answered                 /* contended: come again */
+       :: !pkey && (room & 1) && tries<=1 -> pl=0; room=0; goto admit
+       :: !pkey && (room & 2) && tries<=1 -> pl=1; room=0; goto admit
+       fi
+    fi
+  }
+#endif
 
 barrier:                                    /* a refusal too must be proven: epoch read in PG begun after the script said no */
   atomic {
@@ -553,7 +646,7 @@ bump:                                       /* one UPDATE: epoch+1 and its repli
     :: exO==_pid+1 ->
        assert(epoch_pg < MAXE);
        epoch_pg++; ne = epoch_pg; orid[ne] = orid_l; orid_l = 0; mk = 0;
-#if !defined(NOMARK) && !defined(PGCONFIRM)
+#if !defined(NOMARK) && !defined(PGCONFIRM) && !defined(PLANS)   /* markers have the key, holds of plans another name */
        atomic { lp=0; do :: lp<NK -> if :: rs[lp]!=0 -> mk = mk | B(lp) :: else fi; lp++ :: else -> break od; lp=0 }
 #endif
     fi
@@ -583,7 +676,7 @@ open:                                       /* EVAL text(ne, replid) "open": cac
     fi
   }
 crashed:
-  atomic { busy--; SOLD_RESET SOLD_FORGET e = epoch_pg; c = prim; atomic { p=0;k=0;out=0;ok=0;dup=0;cs=false;nomark=false;op=RES;mp=0;lver=0;lfree=0;ne=0;mk=0;orid_l=0; lp=0; do :: lp<NP -> vv[lp]=0; fa[lp]=0; lp++ :: else -> break od; lp=0 }; goto end_idle }
+  atomic { busy--; SOLD_RESET PLAN_RESET SOLD_FORGET e = epoch_pg; c = prim; atomic { p=0;k=0;out=0;ok=0;dup=0;cs=false;nomark=false;op=RES;mp=0;lver=0;lfree=0;ne=0;mk=0;orid_l=0; lp=0; do :: lp<NP -> vv[lp]=0; fa[lp]=0; lp++ :: else -> break od; lp=0 }; goto end_idle }
 }
 
 /* faults of Redis, at any moment */
@@ -622,7 +715,10 @@ byte rL=0, rcom=0, rold=0, rc=0, re=0; byte rver[NP]; byte rfree[NP];
 #define R_READ  re = epoch_pg; rc = prim; rL = (SCRIPT_OK(rc,re) -> pend[rc] : 0)
 inline r_pg(all_) { atomic {
    lp=0; do :: lp<NP -> rver[lp]=ver[lp]; rfree[lp]=STOCK-held[lp]; lp++ :: else -> break od; lp=0;
-   rcom=0; do :: lp<NK -> if :: (rL & B(lp)) && rs[lp]!=0 -> rcom = rcom | B(lp) :: else fi; lp++ :: else -> break od; lp=0;
+   rcom=0;
+#ifndef PLANS                                /* Postgres does not know the names of these holds */
+   do :: lp<NK -> if :: (rL & B(lp)) && rs[lp]!=0 -> rcom = rcom | B(lp) :: else fi; lp++ :: else -> break od; lp=0;
+#endif
    if :: all_ -> rold = rL & ~rcom :: else -> rold = 0 fi } }
 inline r_write() {
    if

@@ -36,6 +36,7 @@ enum ConfigurationKey: String, CaseIterable {
     case driftPositionsMax = "drift.positions.max"
     case driftWalkMax = "drift.walk.max"
     case routingIntervalMs = "routing.interval.ms"
+    case routingHorizonDays = "routing.horizon.days"
     case fulfilmentAttemptsMax = "fulfilment.attempts.max"
     case fulfilmentIntervalMs = "fulfilment.interval.ms"
     case driftWalkIdleMax = "drift.walk.idle.max"
@@ -251,6 +252,12 @@ enum ConfigurationKey: String, CaseIterable {
             500,
             "ms",
             "Pause between two looks for changes of the network and the rule sets.",
+        ),
+        .routingHorizonDays: number(
+            1...60,
+            14,
+            "days",
+            "For how many days ahead slots of nodes are laid; the same on every server.",
         ),
         .fulfilmentAttemptsMax: number(
             0...100,

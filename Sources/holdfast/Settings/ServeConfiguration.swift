@@ -48,6 +48,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var driftPositionsMax: Int
     var driftWalkMax: Int
     var routingIntervalMs: Int64
+    var routingHorizonDays: Int32
     /// How often units of a line are given another place.
     var fulfilmentAttemptsMax: Int
     var fulfilmentIntervalMs: Int64
@@ -104,6 +105,7 @@ struct ServeConfiguration: Equatable, Sendable {
         driftPositionsMax = values.number(.driftPositionsMax)
         driftWalkMax = values.number(.driftWalkMax)
         routingIntervalMs = Int64(values.number(.routingIntervalMs))
+        routingHorizonDays = Int32(values.number(.routingHorizonDays))
         fulfilmentAttemptsMax = values.number(.fulfilmentAttemptsMax)
         fulfilmentIntervalMs = Int64(values.number(.fulfilmentIntervalMs))
         driftWalkIdleMax = values.number(.driftWalkIdleMax)

@@ -145,6 +145,11 @@ struct SettingFlags: ParsableArguments {
     )
     var routingIntervalMs: String?
     @Option(
+        name: ConfigurationKey.routingHorizonDays.optionName,
+        help: ConfigurationKey.routingHorizonDays.help
+    )
+    var routingHorizonDays: String?
+    @Option(
         name: ConfigurationKey.fulfilmentAttemptsMax.optionName,
         help: ConfigurationKey.fulfilmentAttemptsMax.help
     )
@@ -244,6 +249,7 @@ struct SettingFlags: ParsableArguments {
             .driftPositionsMax: driftPositionsMax,
             .driftWalkMax: driftWalkMax,
             .routingIntervalMs: routingIntervalMs,
+            .routingHorizonDays: routingHorizonDays,
             .fulfilmentAttemptsMax: fulfilmentAttemptsMax,
             .fulfilmentIntervalMs: fulfilmentIntervalMs,
             .driftWalkIdleMax: driftWalkIdleMax,
