@@ -131,6 +131,23 @@ private func loaded(
         }
     }
 
+    @Test func `many pending holds are a table, so that one is found at once`() async throws {
+        try await ScriptBench.with { bench in
+            func encoding() async throws -> String? {
+                try await bench.command("OBJECT", ["ENCODING", "{h0}:1:q"]).text
+            }
+            try await bench.run {
+                $0.add(loaded(1, 1, 100))
+                for number in 1...3 { $0.add(admission(number, [(1, 1)])) }
+            }
+            #expect(try await encoding() == "listpack")
+            try await bench.run { for number in 4...40 { $0.add(admission(number, [(1, 1)])) } }
+            #expect(try await encoding() == "hashtable")
+            #expect(try await bench.command("HLEN", ["{h0}:1:q"]) == .integer(40))
+            #expect(try await bench.view(1)?.held == 40)
+        }
+    }
+
     @Test func `a key that waits already shares its hold, and one that is known is told so`()
         async throws
     {

@@ -47,6 +47,8 @@ end
 local unpack_ = struct.unpack
 -- A gap that nobody closed by then costs more than loading the position again.
 local GAP_BYTES_MAX = 2000
+-- Entries of one call, twice, from which on it is worth to look how Redis keeps them.
+local TABLE_FROM = 16
 local prefix = string.sub(KEYS[1], 1, -2) .. EPOCH .. ':'
 local position_prefix, pending_key = prefix .. 'p', prefix .. 'q'
 local time = redis.call('TIME')
@@ -294,6 +296,12 @@ for i, key in ipairs(keys) do
   end
 end
 for_parts(entries, function(...) redis.call('HSET', pending_key, ...) end)
+-- Redis keeps a hash of up to 512 fields as a list, and looks for a field from its front: with hundreds
+-- of entries that was half of its time. A long value makes it a table, until the last entry has gone.
+if #entries >= TABLE_FROM and redis.call('OBJECT', 'ENCODING', pending_key) ~= 'hashtable' then
+  redis.call('HSET', pending_key, '', string.rep(' ', 65))
+  redis.call('HDEL', pending_key, '')
+end
 
 for id, what in pairs(dirty) do
   local p = positions[id]
