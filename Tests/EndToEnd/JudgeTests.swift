@@ -34,7 +34,7 @@ extension Heavy {
             _ step: ProtocolStep,
             _ mode: JudgeMode,
         ) async throws {
-            var options = options(mode, rounds: 20, seed: 1)
+            var options = options(mode, rounds: 60, seed: 1)
             options.brokenStep = step.name
             options.stopsAtViolation = true
             let report = try await JudgeTrial.run(options)

@@ -58,6 +58,9 @@ private struct Books {
 
     var positions: [PositionID: Position] = [:]
     var holds: [ID: Hold] = [:]
+    /// The keys of those that are live, and of those that are over.
+    var live: [ID] = []
+    var over: [ID] = []
 
     /// Decides one after the other; what the batch as a whole did is written at its end.
     mutating func decide(
@@ -103,6 +106,7 @@ private struct Books {
             let versions = holds[key]?.lines.map { positions[$0.position]?.version ?? 0 }
             holds[key]?.versions = versions ?? []
         }
+        live += accepted
         return (outcomes, rows, kinds)
     }
 
@@ -233,12 +237,12 @@ private struct DecisionWalk {
 
     /// Releases some of what is held, and something that is over, in one batch.
     mutating func release() async throws {
-        let live = books.holds.filter(\.value.isLive).keys.sorted()
-        let over = books.holds.filter { !$0.value.isLive }.keys.sorted()
-        var keys = Array(
-            live.shuffled(using: &random).prefix(Int.random(in: 0...live.count, using: &random))
-        )
-        if let key = over.randomElement(using: &random) { keys.append(key) }
+        books.live.shuffle(using: &random)
+        let count = Int.random(in: 0...books.live.count, using: &random)
+        var keys = Array(books.live.suffix(count))
+        books.live.removeLast(count)
+        if let key = books.over.randomElement(using: &random) { keys.append(key) }
+        books.over += keys.prefix(count)
         for start in stride(from: 0, to: keys.count, by: 200) {
             try await release(Array(keys[start..<min(start + 200, keys.count)]))
         }
