@@ -74,25 +74,22 @@ import Testing
                     """
                 )
             }
+            /// The latest shipment is rejected, and goes from another node.
+            func move(to node: String, arrives: String, day: Int) async throws {
+                let left = try #require(try await store.shipments("o1").last)
+                _ = try await store.step("r\(day)", left.id, .reject, code: "NO_STAFF").shipment()
+                let job = try #require(try await store.claim().first)
+                try decide(node, node, arrives: arrives)
+                try await #expect(
+                    store.holdRouted(node, [("A", 4), ("B", 3)], at: node, day: day) == 1
+                )
+                #expect(try await store.swap(job, node).units() == 7)
+            }
             try decide("h-o1", "LON", arrives: "2026-12-02")
-            let made = try await store.shipment(of: "o1")
-            _ = try await store.step("r", made.id, .reject, code: "NO_STAFF").shipment()
-            let first = try #require(try await store.claim().first)
-            try decide("soon", "MAN", arrives: "2026-12-02")
-            try await #expect(
-                store.holdRouted("soon", [("A", 4), ("B", 3)], at: "MAN", day: 2) == 1
-            )
-            #expect(try await store.swap(first, "soon").units() == 7)
+            _ = try await store.shipment(of: "o1")
+            try await move(to: "MAN", arrives: "2026-12-02", day: 2)
             #expect(try await store.exceptions().isEmpty)
-
-            let moved = try #require(try await store.shipments("o1").last)
-            _ = try await store.step("r2", moved.id, .reject, code: "NO_STAFF").shipment()
-            let second = try #require(try await store.claim().first)
-            try decide("late", "PAR", arrives: "2026-12-09")
-            try await #expect(
-                store.holdRouted("late", [("A", 4), ("B", 3)], at: "PAR", day: 3) == 1
-            )
-            #expect(try await store.swap(second, "late").units() == 7)
+            try await move(to: "PAR", arrives: "2026-12-09", day: 3)
             let open = try await store.exceptions()
             #expect(open.map(\.code) == [.promiseAtRisk, .promiseAtRisk])
             #expect(open.map(\.line) == [1, 2])

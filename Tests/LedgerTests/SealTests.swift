@@ -285,6 +285,13 @@ import Testing
                         ["LON", "MAN", "PAR"].map { Demand(key: key(sku, $0), quantity: 50) }
                     },
             )
+            // As long as the others write, however slow the machine is.
+            let sealing = (0..<2)
+                .map { _ in
+                    Task {
+                        while !Task.isCancelled { _ = try await store.audit.seal() }
+                    }
+                }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for worker in 0..<5 {
                     group.addTask {
@@ -292,12 +299,11 @@ import Testing
                         for _ in 0..<120 { try await run.step() }
                     }
                 }
-                for _ in 0..<2 {
-                    group.addTask {
-                        for _ in 0..<60 { _ = try await store.audit.seal() }
-                    }
-                }
                 try await group.waitForAll()
+            }
+            for task in sealing {
+                task.cancel()
+                try await task.value
             }
             try await store.sealAll()
             #expect(try await store.findings() == [])

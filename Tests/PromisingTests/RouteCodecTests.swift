@@ -19,22 +19,7 @@ import Testing
             )
         }
         func node(_ name: String, bounded: Bool) -> Node {
-            Node(
-                name: name,
-                kind: .store,
-                status: .open,
-                place: GeoPoint(latitudeE6: 1, longitudeE6: -2),
-                country: "GB",
-                timeZone: "UTC",
-                abilities: .ship,
-                countriesServed: [],
-                handlingMinutes: 0,
-                priority: 0,
-                shipmentCostMinor: 0,
-                unitCostMinor: 0,
-                lanes: [],
-                slots: [slot(20_000, bounded: bounded), slot(20_001, bounded: bounded)],
-            )
+            .plain(name, slots: [slot(20_000, bounded: bounded), slot(20_001, bounded: bounded)])
         }
         let service = CarrierService(
             name: "road",

@@ -45,20 +45,8 @@ private final class EveryNode: RouteLedgerPort {
 
     private func network(_ version: Int64, nodes: ClosedRange<Int>) -> Network {
         let all = nodes.map { number in
-            Node(
-                name: "N\(number)",
-                kind: .store,
-                status: .open,
-                place: GeoPoint(latitudeE6: 1, longitudeE6: 1),
-                country: "GB",
-                timeZone: "UTC",
-                abilities: .ship,
-                countriesServed: [],
-                handlingMinutes: 0,
-                priority: 0,
-                shipmentCostMinor: 0,
-                unitCostMinor: 0,
-                lanes: [],
+            Node.plain(
+                "N\(number)",
                 slots: [
                     Slot(
                         day: 20_000,
