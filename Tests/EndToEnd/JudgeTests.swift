@@ -23,7 +23,7 @@ extension Heavy {
             #expect(report.rounds == 4)
         }
 
-        /// Steps, each with a mode, a seed and so many rounds in which it is missed.
+        /// Steps, each with the faults under which it is missed.
         static let broken: [(ProtocolStep, JudgeMode)] = [
             (.oneKey, .kill), (.commitBeforeAnswer, .kill), (.replayBeforeEnd, .kill),
             (.epochCheck, .flush),
