@@ -10,17 +10,13 @@ package import RPC
 internal import SwiftProtobuf
 
 /// `holdfast.v1.ReservationService`, on one event loop.
-package final class ReservationService<
-    Gate: ViewPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort
-> {
-    package static var name: String { "holdfast.v1.ReservationService" }
+package final class ReservationService {
+    package static let name = "holdfast.v1.ReservationService"
 
-    let reserving: Reserving<Gate, Ledger, Rows>
+    let reserving: Reserving
     private let refusals = RefusalBook()
 
-    package init(reserving: Reserving<Gate, Ledger, Rows>) {
+    package init(reserving: Reserving) {
         self.reserving = reserving
     }
 

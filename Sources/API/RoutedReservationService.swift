@@ -11,20 +11,17 @@ internal import SwiftProtobuf
 
 /// `holdfast.v1.ReservationService/ReserveAndRoute`, on one event loop.
 package final class RoutedReservationService<
-    Gate: ViewPort,
     Peek: PeekPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort,
     Routes: RouteLedgerPort,
     Networks: NetworkPort
 > {
     private static var name: String { "holdfast.v1.ReservationService" }
 
-    private let reserving: RoutedReserving<Gate, Peek, Ledger, Rows, Routes>
+    private let reserving: RoutedReserving<Peek, Routes>
     private let rules: RuleSetFinder<Networks>
 
     package init(
-        reserving: RoutedReserving<Gate, Peek, Ledger, Rows, Routes>,
+        reserving: RoutedReserving<Peek, Routes>,
         rules: RuleSetFinder<Networks>,
     ) {
         self.reserving = reserving

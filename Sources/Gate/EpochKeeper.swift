@@ -9,8 +9,8 @@ package import Promising
 package import Redis
 
 /// Keeps the open epoch of a process.
-package actor EpochKeeper<Authority: EpochAuthority> {
-    private let authority: Authority
+package actor EpochKeeper {
+    private let authority: any EpochAuthority
     private let steps: RedisSteps
     private let server: String
     private let logger: Logger
@@ -27,7 +27,7 @@ package actor EpochKeeper<Authority: EpochAuthority> {
     /// `server` names this process in the table of epochs; `opened` hears of every epoch that this
     /// process opened itself.
     package init(
-        authority: Authority,
+        authority: any EpochAuthority,
         redis: NIOLoopBound<RedisConnection>,
         loop: Loop,
         server: String,

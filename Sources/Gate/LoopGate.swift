@@ -42,7 +42,7 @@ package struct GateCounters: Sendable {
 }
 
 /// The hot view of stock, from one loop.
-package final class LoopGate<Authority: EpochAuthority>: GatePort {
+package final class LoopGate: GatePort {
     private struct WaitingAdmission {
         let admission: Admission
         /// When it is too late to send it.
@@ -82,7 +82,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
 
     private let loop: Loop
     let redis: RedisConnection
-    private let keeper: EpochKeeper<Authority>
+    private let keeper: EpochKeeper
     private let limits: GateLimits
     private let logger: Logger
 
@@ -114,7 +114,7 @@ package final class LoopGate<Authority: EpochAuthority>: GatePort {
     package init(
         loop: Loop,
         redis: RedisConnection,
-        keeper: EpochKeeper<Authority>,
+        keeper: EpochKeeper,
         limits: GateLimits,
         logger: Logger,
     ) {

@@ -9,7 +9,7 @@ package import Promising
 internal import Redis
 
 /// The questions of one loop about what is free.
-package final class LoopPeek<Authority: EpochAuthority>: PeekPort {
+package final class LoopPeek: PeekPort {
     private struct Waiting {
         let positions: [PositionID]
         let channel: String
@@ -24,10 +24,10 @@ package final class LoopPeek<Authority: EpochAuthority>: PeekPort {
     private let pauseMs: Int64 = 10
 
     private let loop: Loop
-    private let gate: LoopGate<Authority>
+    private let gate: LoopGate
     private var waiting: [Waiting] = []
 
-    package init(loop: Loop, gate: LoopGate<Authority>) {
+    package init(loop: Loop, gate: LoopGate) {
         self.loop = loop
         self.gate = gate
     }

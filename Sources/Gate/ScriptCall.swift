@@ -18,28 +18,28 @@ package struct ScriptCall {
 
     package mutating func add(_ row: ViewRow) {
         size += 1
-        rows.append(int64: row.position)
-        rows.append(int64: row.version)
-        rows.append(int64: row.delta)
-        rows.append(int64: row.free)
+        rows.append(littleEndian: row.position)
+        rows.append(littleEndian: row.version)
+        rows.append(littleEndian: row.delta)
+        rows.append(littleEndian: row.free)
         rows.append((row.isFresh ? 1 : 0) | (row.channelSafety == nil ? 0 : 2))
         if let withheld = row.channelSafety {
             rows.append(short: withheld.channel)
-            rows.append(int64: withheld.quantity)
+            rows.append(littleEndian: withheld.quantity)
         }
     }
 
     package mutating func add(_ load: LoadedPosition) {
         size += 1
-        loads.append(int64: load.position)
-        loads.append(int64: load.version)
-        loads.append(int64: load.free)
+        loads.append(littleEndian: load.position)
+        loads.append(littleEndian: load.version)
+        loads.append(littleEndian: load.free)
         invariant(load.channelSafety.count < 256, "a position withholds from too many channels")
         loads.append(UInt8(load.channelSafety.count))
         for withheld in load.channelSafety {
             loads.append(short: withheld.channel)
-            loads.append(int64: withheld.quantity)
-            loads.append(int64: load.version)
+            loads.append(littleEndian: withheld.quantity)
+            loads.append(littleEndian: load.version)
         }
     }
 
@@ -60,8 +60,8 @@ package struct ScriptCall {
         admits.append(UInt8(truncatingIfNeeded: admission.lines.count))
         admits.append(UInt8(truncatingIfNeeded: admission.lines.count >> 8))
         for line in admission.lines {
-            admits.append(int64: line.position)
-            admits.append(int64: line.quantity)
+            admits.append(littleEndian: line.position)
+            admits.append(littleEndian: line.quantity)
         }
     }
 
@@ -126,20 +126,6 @@ package struct ScriptReply {
 }
 
 extension [UInt8] {
-    /// Appends eight bytes, the least significant first.
-    fileprivate mutating func append(int64 value: Int64) {
-        var rest = UInt64(bitPattern: value)
-        for _ in 0..<8 {
-            append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
-    }
-
-    /// Appends the 16 bytes of an id.
-    fileprivate mutating func append(id: ID) {
-        for index in 0..<16 { append(id[byte: index]) }
-    }
-
     /// Appends a length of one byte and the text.
     fileprivate mutating func append(short text: String) {
         invariant(text.utf8.count < 256, "a name of \(text.utf8.count) bytes")

@@ -139,11 +139,7 @@ extension [UInt8] {
     }
 
     private mutating func appendInteger(_ value: some FixedWidthInteger) {
-        var shift = value.bitWidth
-        while shift > 0 {
-            shift -= 8
-            append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        unsafe Swift.withUnsafeBytes(of: value.bigEndian) { unsafe append(contentsOf: $0) }
     }
 
     private mutating func appendID(_ value: ID) {

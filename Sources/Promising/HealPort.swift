@@ -53,11 +53,11 @@ package protocol LedgerRowsPort: Sendable {
 
 /// Brings the view up to the ledger, by replaying rows: never by writing a figure, which would race
 /// with the commits of a hot position for ever.
-package final class Healing<View: ViewPort, Rows: LedgerRowsPort> {
-    private let view: View
-    private let rows: Rows
+package final class Healing {
+    private let view: any ViewPort
+    private let rows: any LedgerRowsPort
 
-    package init(view: View, rows: Rows) {
+    package init(view: any ViewPort, rows: any LedgerRowsPort) {
         self.view = view
         self.rows = rows
     }

@@ -4,14 +4,10 @@ package import Base
 package import Domain
 
 /// Holds for orders that are placed without a reservation of their own.
-package struct Holding<
-    Gate: ViewPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort
->: HoldPort {
-    private let reserving: Reserving<Gate, Ledger, Rows>
+package struct Holding: HoldPort {
+    private let reserving: Reserving
 
-    package init(reserving: Reserving<Gate, Ledger, Rows>) {
+    package init(reserving: Reserving) {
         self.reserving = reserving
     }
 

@@ -10,7 +10,7 @@ package struct DigestBuilder: Sendable {
     private var bytes: [UInt8] = []
 
     package init() {
-        bytes.reserveCapacity(128)
+        bytes.reserveCapacity(240)
     }
 
     package mutating func add(_ text: String) {
@@ -19,9 +19,7 @@ package struct DigestBuilder: Sendable {
     }
 
     package mutating func add(_ number: Int64) {
-        for shift in stride(from: 0, to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: number >> Int64(shift)))
-        }
+        bytes.append(littleEndian: number)
     }
 
     package mutating func add(_ id: ID) {
@@ -32,11 +30,15 @@ package struct DigestBuilder: Sendable {
     /// The first 128 bits of the SHA-256 of what was added, in the form of a version 8 UUID
     /// (RFC 9562, section 5.8).
     package func digest() -> ID {
-        var id = ID(high: 0, low: 0)
-        for byte in SHA256.hash(data: bytes).prefix(16) {
-            id.high = id.high << 8 | id.low >> 56
-            id.low = id.low << 8 | UInt64(byte)
-        }
+        var hash = SHA256()
+        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        var id = unsafe hash.finalize()
+            .withUnsafeBytes { digest in
+                unsafe ID(
+                    high: UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
+                    low: UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                )
+            }
         id.high = id.high & 0xffff_ffff_ffff_0fff | 0x8000
         id.low = id.low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         return id

@@ -5,27 +5,29 @@ package import Base
 package import Domain
 
 /// A request that was let through by the gate and asks to be committed.
-package struct CommitRequest: Sendable {
-    package var key: ID
-    package var fingerprint: ID
+///
+/// An object, since it goes through many hands: to hand it on copies nothing.
+package final class CommitRequest: Sendable {
+    package let key: ID
+    package let fingerprint: ID
     /// Units per position, each position once.
-    package var lines: [(position: PositionID, quantity: Int64)]
+    package let lines: [(position: PositionID, quantity: Int64)]
     /// How long the units are held, in milliseconds.
-    package var ttlMs: Int32
-    package var owner: String
-    package var channel: String
-    package var origin: Origin
+    package let ttlMs: Int32
+    package let owner: String
+    package let channel: String
+    package let origin: Origin
     /// The epoch that it was admitted in.
-    package var epoch: Int64
+    package let epoch: Int64
     /// True when the pending hold is another attempt's, which will end it.
-    package var sharesHold: Bool
+    package let sharesHold: Bool
     /// Until when its caller waits: nothing is sent after that.
-    package var deadline: Deadline
+    package let deadline: Deadline
     /// What the gate knows the pending hold by: the key, unless attempts with one key may want different
     /// units.
-    package var holdKey: ID
+    package let holdKey: ID
     /// The decision that it was routed by, to be stored with it.
-    package var route: RouteRecord?
+    package let route: RouteRecord?
 
     package init(
         key: ID,
@@ -53,6 +55,24 @@ package struct CommitRequest: Sendable {
         self.epoch = epoch
         self.sharesHold = sharesHold
         self.deadline = deadline
+    }
+
+    /// The same, let through by the gate in an epoch.
+    func admitted(in epoch: Int64, sharesHold: Bool, until deadline: Deadline) -> CommitRequest {
+        CommitRequest(
+            key: key,
+            fingerprint: fingerprint,
+            lines: lines,
+            ttlMs: ttlMs,
+            owner: owner,
+            channel: channel,
+            origin: origin,
+            epoch: epoch,
+            sharesHold: sharesHold,
+            deadline: deadline,
+            holdKey: holdKey,
+            route: route,
+        )
     }
 }
 

@@ -18,19 +18,18 @@ package enum AttemptOutcome: Sendable {
 extension Reserving {
     /// Asks the gate for room, and commits what it lets through.
     ///
-    /// `isOver` says whether the caller has gone: no step begins after that. The request's epoch and
-    /// whether it shares a hold are set here.
+    /// `isOver` says whether the caller has gone: no step begins after that. The request's epoch,
+    /// deadline and whether it shares a hold are set here.
     package func attempt(
         _ request: CommitRequest,
         isOver: () -> Bool,
     ) async throws(Failure) -> AttemptOutcome {
-        var request = request
-        request.deadline = .current
+        let deadline = Deadline.current
         var admission = Admission(
             key: request.holdKey,
             lines: request.lines,
             channel: request.channel,
-            deadline: request.deadline,
+            deadline: deadline,
         )
         for _ in 0..<roundsMax {
             if isOver() { throw .deadlineExceeded }
@@ -55,9 +54,8 @@ extension Reserving {
                     giveBack(request.holdKey, epoch, isShared: isShared)
                     throw .deadlineExceeded
                 }
-                request.epoch = epoch
-                request.sharesHold = isShared
-                switch try await ledger.commit(request) {
+                let admitted = request.admitted(in: epoch, sharesHold: isShared, until: deadline)
+                switch try await ledger.commit(admitted) {
                 case .committed(let times): return .committed(times)
                 case .repeated(let times): return .repeated(times)
                 case .keyReused: return .keyReused

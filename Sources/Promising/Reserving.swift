@@ -5,16 +5,18 @@ package import Base
 package import Domain
 
 /// A request to hold units; its bounds are checked already.
-package struct ReserveRequest: Sendable {
-    package var key: ID
-    package var body: RequestBody
+///
+/// An object, since it goes through many hands: to hand it on copies nothing.
+package final class ReserveRequest: Sendable {
+    package let key: ID
+    package let body: RequestBody
     package var fingerprint: ID { body.fingerprint }
     /// As the caller wrote them; repeated positions are summed here.
-    package var lines: [Demand]
-    package var ttlMs: Int64
-    package var owner: String
-    package var channel: String
-    package var origin: Origin
+    package let lines: [Demand]
+    package let ttlMs: Int64
+    package let owner: String
+    package let channel: String
+    package let origin: Origin
 
     package init(
         key: ID,
@@ -33,24 +35,36 @@ package struct ReserveRequest: Sendable {
         self.channel = channel
         self.origin = origin
     }
+
+    /// The same under another key.
+    fileprivate func with(key: ID) -> ReserveRequest {
+        ReserveRequest(
+            key: key,
+            body: body,
+            lines: lines,
+            ttlMs: ttlMs,
+            owner: owner,
+            channel: channel,
+            origin: origin,
+        )
+    }
 }
 
 /// The use cases of reservations, on one loop.
-package final class Reserving<
-    Gate: ViewPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort
-> {
-    let gate: Gate
-    let ledger: Ledger
-    let healing: Healing<Gate, Rows>
+///
+/// Not generic over its ports: the compiler does not specialise what is async for other modules, and
+/// unspecialised it would ask the runtime for types at every step of a call.
+package final class Reserving {
+    let gate: any ViewPort
+    let ledger: any ReservationLedgerPort
+    let healing: Healing
     private let soldOut = SoldOut()
 
     /// How often a request may be sent back (epoch moved, position missing, key unknown after all)
     /// before the caller is asked to come again.
     let roundsMax = 12
 
-    package init(gate: Gate, ledger: Ledger, healing: Healing<Gate, Rows>) {
+    package init(gate: any ViewPort, ledger: any ReservationLedgerPort, healing: Healing) {
         self.gate = gate
         self.ledger = ledger
         self.healing = healing
@@ -65,8 +79,7 @@ package final class Reserving<
         isOver hasGone: () -> Bool,
     ) async throws(Failure) -> ReserveOutcome {
         let deadline = Deadline.current
-        var request = request
-        if ProtocolStep.oneKey.isLeftOut { request.key = .random() }
+        let request = ProtocolStep.oneKey.isLeftOut ? request.with(key: .random()) : request
         func isOver() -> Bool { hasGone() || deadline.hasPassed }
         let demand = Demand.summed(request.lines)
         let lines: [(position: PositionID, quantity: Int64)]

@@ -7,15 +7,12 @@ internal import Domain
 
 /// Takes new places with the capacity that they need; for orders that nobody routed, another way.
 package struct RoutedRerouting<
-    Gate: ViewPort,
     Peek: PeekPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort,
     Routes: RouteLedgerPort,
     Holds: HoldPort,
     Unrouted: Rerouting
 >: Rerouting {
-    package typealias Routed = RoutedReserving<Gate, Peek, Ledger, Rows, Routes>
+    package typealias Routed = RoutedReserving<Peek, Routes>
 
     /// For how long one attempt may plan and hold, milliseconds.
     private static var budgetMs: Int64 { 2_000 }

@@ -57,14 +57,8 @@ package enum RoutedOutcome: Sendable {
 }
 
 /// Routes and reserves, on one loop.
-package final class RoutedReserving<
-    Gate: ViewPort,
-    Peek: PeekPort,
-    Ledger: ReservationLedgerPort,
-    Rows: LedgerRowsPort,
-    Routes: RouteLedgerPort
-> {
-    private let reserving: Reserving<Gate, Ledger, Rows>
+package final class RoutedReserving<Peek: PeekPort, Routes: RouteLedgerPort> {
+    private let reserving: Reserving
     private let routing: RoutePlanning<Peek, Routes>
     /// Plans that are tried before the caller is asked to come again.
     private let plansMax = 24
@@ -72,7 +66,7 @@ package final class RoutedReserving<
     private let waitsMax = 3
     private let waitMs: Int64 = 3
 
-    package init(reserving: Reserving<Gate, Ledger, Rows>, routing: RoutePlanning<Peek, Routes>) {
+    package init(reserving: Reserving, routing: RoutePlanning<Peek, Routes>) {
         self.reserving = reserving
         self.routing = routing
     }

@@ -9,9 +9,9 @@ internal import NIOCore
 package import Promising
 
 /// Heals the view, on one loop.
-package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
+package final class HealWorker {
     private let loop: Loop
-    private let healing: Healing<View, Rows>
+    private let healing: Healing
     private let intervalMs: Int64
     private let looksForOverdue: Bool
     private let logger: Logger
@@ -23,7 +23,7 @@ package final class HealWorker<View: ViewPort, Rows: LedgerRowsPort> {
     /// Overdue holds are those of the whole shard: one worker of a server looks for them.
     package init(
         loop: Loop,
-        healing: Healing<View, Rows>,
+        healing: Healing,
         intervalMs: Int64,
         looksForOverdue: Bool,
         logger: Logger,

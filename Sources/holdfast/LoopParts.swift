@@ -17,11 +17,9 @@ internal import Workers
 
 /// The parts of one loop.
 final class LoopParts {
-    typealias ServingGate = LoopGate<EpochStore>
-
     let loop: Loop
     let redis: RedisConnection
-    let gate: ServingGate
+    let gate: LoopGate
     /// Who may call what on this loop.
     let access: LoopAccess
     /// Tells those who watch stock on this loop.
@@ -56,12 +54,12 @@ final class LoopParts {
     }
 
     /// Brings the view up to the ledger where it is behind.
-    var healing: Healing<ServingGate, LedgerRows> {
+    var healing: Healing {
         Healing(view: gate, rows: LedgerRows(postgres: shared.postgres))
     }
 
     /// Holds the view of positions against their ledgers.
-    var driftAudit: DriftAudit<ServingGate, DriftLedger> {
+    var driftAudit: DriftAudit<LoopGate, DriftLedger> {
         DriftAudit(view: gate, ledger: DriftLedger(postgres: shared.postgres))
     }
 
@@ -70,20 +68,19 @@ final class LoopParts {
     }
 
     /// Changes of the network, with their capacity told to this loop's gate.
-    var network: NetworkKeeping<NetworkLedger, ServingGate> {
+    var network: NetworkKeeping<NetworkLedger, LoopGate> {
         NetworkKeeping(ledger: networks, gate: gate)
     }
 
-    typealias ServingHolds = Holding<ServingGate, LoopLedger, LedgerRows>
     typealias ServingPlaces = RoutedRerouting<
-        ServingGate, LoopPeek<EpochStore>, LoopLedger, LedgerRows, RouteLedger, ServingHolds,
-        StockRerouting<FulfilmentLedger, ServingHolds>
+        LoopPeek, RouteLedger, Holding,
+        StockRerouting<FulfilmentLedger, Holding>
     >
     typealias ServingRerouteWorker = RerouteWorker<
-        FulfilmentLedger, ServingGate, ServingHolds, ServingPlaces
+        FulfilmentLedger, LoopGate, Holding, ServingPlaces
     >
 
-    private var reserving: Reserving<ServingGate, LoopLedger, LedgerRows> {
+    private var reserving: Reserving {
         Reserving(gate: gate, ledger: ledger, healing: healing)
     }
 
@@ -164,7 +161,7 @@ extension LoopParts {
     /// Plans on the hot view of this loop.
     private func planning(
         _ routes: RouteLedger
-    ) -> RoutePlanning<LoopPeek<EpochStore>, RouteLedger> {
+    ) -> RoutePlanning<LoopPeek, RouteLedger> {
         let (gate, ledger) = (gate, ledger)
         var limits = RouteStockLimits()
         limits.ageMs = shared.routeViewMs
@@ -181,7 +178,7 @@ extension LoopParts {
     /// Routing, and reserving with it.
     private func registerRouting(
         on registry: inout ServiceRegistry,
-        _ reserving: Reserving<ServingGate, LoopLedger, LedgerRows>,
+        _ reserving: Reserving,
         _ newRequestID: @escaping RequestIDs,
     ) {
         let routes = RouteLedger(loop: loop, postgres: shared.postgres)
@@ -208,7 +205,7 @@ struct SharedParts: Sendable {
     /// For work on the whole ledger, so that nobody else waits behind it.
     let auditPostgres: PostgresClient
     let committer: Committer
-    let keeper: EpochKeeper<EpochStore>
+    let keeper: EpochKeeper
     /// The epochs that this process opened, the latest of them.
     let openings: AsyncStream<Int64>
     let gateLimits: GateLimits

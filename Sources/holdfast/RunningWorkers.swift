@@ -26,13 +26,13 @@ extension RunningServer {
         /// How often pending holds are looked through, milliseconds (PROTOCOL.md, "Heal").
         private static let healIntervalMs: Int64 = 200
 
-        typealias Warm = WarmWorker<LoopParts.ServingGate, WarmStore>
-        private typealias DriftWatcher = DriftWorker<LoopParts.ServingGate, DriftLedger>
-        private typealias Routing = RoutingWorker<NetworkLedger, LoopParts.ServingGate>
-        private typealias Heal = HealWorker<LoopParts.ServingGate, LedgerRows>
+        typealias Warm = WarmWorker<LoopGate, WarmStore>
+        private typealias DriftWatcher = DriftWorker<LoopGate, DriftLedger>
+        private typealias Routing = RoutingWorker<NetworkLedger, LoopGate>
+        private typealias Heal = HealWorker
 
         private let loop: Loop
-        private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopParts.ServingGate>>
+        private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopGate>>
         private let warming: NIOLoopBound<Warm>
         private let sealing: NIOLoopBound<SealWorker<LedgerHistory>>
         private let routing: NIOLoopBound<Routing>

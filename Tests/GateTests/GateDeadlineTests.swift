@@ -23,7 +23,7 @@ private final class Answered: Sendable {
 }
 
 @Suite struct GateDeadlineTests {
-    private typealias TestedGate = LoopGate<StandingEpoch>
+    private typealias TestedGate = LoopGate
 
     /// Runs `body` with a gate whose view has position 7 with 100 units.
     private func withGate(

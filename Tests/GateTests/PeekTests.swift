@@ -13,7 +13,7 @@ import Testing
 
 @Suite struct PeekTests {
     private func withPeek(
-        _ body: sending @escaping (ScriptBench, LoopPeek<StandingEpoch>) async throws -> Void
+        _ body: sending @escaping (ScriptBench, LoopPeek) async throws -> Void
     ) async throws {
         try await ScriptBench.with { bench in
             try await bench.withGate { gate async throws in

@@ -27,7 +27,7 @@ let silentLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 extension ScriptBench {
     /// Runs `body` with a gate that is open, on a connection of its own.
     func withGate(
-        _ body: (LoopGate<StandingEpoch>) async throws -> Void
+        _ body: (LoopGate) async throws -> Void
     ) async throws {
         let logger = silentLogger
         let second = RedisConnection(address: .unix(server.socketPath), loop: loop)

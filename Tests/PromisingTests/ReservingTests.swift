@@ -7,8 +7,6 @@ import Promising
 import Testing
 
 @Suite struct ReservingTests {
-    private typealias Tested = Reserving<FakeGate, FakeLedger, FakeRows>
-
     private let notes = Notes()
     private let ledger: FakeLedger
 
@@ -20,11 +18,11 @@ import Testing
         _ answers: [Result<AdmissionAnswer, Failure>],
         rows: [ViewRow] = []
     )
-        -> (Tested, FakeGate)
+        -> (Reserving, FakeGate)
     {
         let gate = FakeGate(notes, answers)
         let healing = Healing(view: gate, rows: FakeRows(rows: rows))
-        return (Tested(gate: gate, ledger: ledger, healing: healing), gate)
+        return (Reserving(gate: gate, ledger: ledger, healing: healing), gate)
     }
 
     private func request(_ quantity: Int64 = 1, sku: String = "A") -> ReserveRequest {

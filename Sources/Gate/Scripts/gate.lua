@@ -56,7 +56,8 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local minute = math.floor(time[1] / 60)
 local marker_key, marker_before = prefix .. 'm' .. minute, prefix .. 'm' .. (minute - 1)
 
--- Positions touched by this call, read once and written once: id -> {key, w, f, x, h, u}, or false.
+-- Positions touched by this call, read once and written once: id -> {key, w, f, x, h, u, was}, or
+-- false; `was` is x as it is stored, which is hardly ever written.
 -- What has to be written, by id: 1 only h, 2 also w, f and x, 3 also u.
 local positions, dirty = {}, {}
 local function position(id)
@@ -65,7 +66,7 @@ local function position(id)
     local key = position_prefix .. id
     local v = redis.call('HMGET', key, 'w', 'f', 'x', 'h', 'u')
     p = v[1] and {key = key, w = tonumber(v[1]), f = tonumber(v[2]), x = v[3] or ',',
-      h = tonumber(v[4]), u = v[5]} or false
+      h = tonumber(v[4]), u = v[5], was = v[3]} or false
     positions[id] = p
   end
   return p
@@ -187,6 +188,7 @@ local function for_parts(list, call)
 end
 -- The answers of a command that has one for each key, in their order.
 local function asked(command, name, keys)
+  if #keys <= PART then return redis.call(command, name, unpack(keys)) end
   local answers = {}
   for_parts(keys, function(...)
     for _, answer in ipairs(redis.call(command, name, ...)) do answers[#answers + 1] = answer end
@@ -194,17 +196,22 @@ local function asked(command, name, keys)
   return answers
 end
 
-local end_keys, ended, marks = {}, {}, {}
+local end_keys, ended, marks, end_count, mark_count = {}, {}, {}, 0, 0
 at = 1
 while at <= #ends do
   local key, committed
   key, committed, at = unpack_('<c16B', ends, at)
-  end_keys[#end_keys + 1] = key
-  if committed == 1 then marks[#marks + 1] = key end
+  end_count = end_count + 1
+  end_keys[end_count] = key
+  if committed == 1 then
+    mark_count = mark_count + 1
+    marks[mark_count] = key
+  end
 end
 if #end_keys > 0 then
-  for i, entry in ipairs(asked('HMGET', pending_key, end_keys)) do
-    local key = end_keys[i]
+  local entries = asked('HMGET', pending_key, end_keys)
+  for i = 1, #end_keys do
+    local key, entry = end_keys[i], entries[i]
     if entry and not ended[key] then
       ended[key] = true
       for from = 9, #entry, 16 do
@@ -224,74 +231,69 @@ if #marks > 0 then
   redis.call('EXPIRE', marker_key, 180)
 end
 
--- Whether one admit has room: its code, and for a refusal the line at fault with its figures.
-local function decide(lines, channel)
-  for i = 1, #lines, 2 do
-    local id, units = lines[i], lines[i + 1]
-    local p = position(id)
+-- Whether one admit, whose lines stand in ADMITS from `first` to `last`, has room: its code, and for a
+-- refusal the line at fault with its figures.
+local function decide(first, last, channel)
+  for from = first, last, 16 do
+    local p = position((unpack_('<I8', admits, from)))
     if not p or (p.u and channel ~= '') then return 'm' end
   end
-  for i = 1, #lines, 2 do
-    local id, units = lines[i], lines[i + 1]
+  for from = first, last, 16 do
+    local id, units = unpack_('<I8I8', admits, from)
     local p, withheld = positions[id], 0
     if channel ~= '' then
       local figure = redis.call('HGET', position_prefix .. id, 'c:' .. channel)
       if figure then withheld = tonumber(string.match(figure, ':(%d+)$')) end
     end
     if p.f - withheld - p.h < units then
-      return 'r', struct.pack('<I2i8i8', (i - 1) / 2, p.f - withheld, p.h)
+      return 'r', struct.pack('<I2i8i8', (from - first) / 16, p.f - withheld, p.h)
     end
   end
   return 'a'
 end
 
--- What is asked for, and which of these keys are known, or pending.
-local wanted, keys, known = {}, {}, {}
+-- What is asked for: by number of the admit its key, and where in ADMITS its record and its lines begin.
+local keys, records, firsts, count = {}, {}, {}, 0
 at = 1
 while at <= #admits do
-  local key, checked, channel, count
-  key, checked, channel, count, at = unpack_('<c16BBc0I2', admits, at)
-  local first = at
-  local lines = {}
-  for i = 1, count do
-    lines[2 * i - 1], lines[2 * i], at = unpack_('<I8I8', admits, at)
-  end
-  keys[#keys + 1] = key
-  wanted[#wanted + 1] = {checked, channel, lines, first, at - 1}
-end
-local pending = {}
-if #keys > 0 then
-  for i, entry in ipairs(asked('HMGET', pending_key, keys)) do
-    if entry then pending[keys[i]] = true end
-  end
-  for _, name in ipairs({marker_key, marker_before}) do
-    for i, is_member in ipairs(asked('SMISMEMBER', name, keys)) do
-      if is_member == 1 then known[keys[i]] = true end
-    end
-  end
+  local key, channel_length, lines
+  key, channel_length, at = unpack_('<c16xB', admits, at)
+  count = count + 1
+  keys[count], records[count] = key, at - 18
+  lines, at = unpack_('<I2', admits, at + channel_length)
+  firsts[count] = at
+  at = at + 16 * lines
 end
 
 local reply, deadline = {}, struct.pack('<I8', now_ms + (tonumber(ARGV[6]) or 0))
-local entries = {}
-for i, key in ipairs(keys) do
-  local checked, channel, lines, first, last = unpack(wanted[i])
-  if checked == 0 and known[key] then
-    reply[#reply + 1] = 'k'
-  elseif pending[key] then
-    reply[#reply + 1] = 's'
-  else
-    local code, figures = decide(lines, channel)
-    reply[#reply + 1] = code
-    if figures then reply[#reply + 1] = figures end
-    if code == 'a' then
-      for n = 1, #lines, 2 do
-        local id = lines[n]
-        positions[id].h = positions[id].h + lines[n + 1]
-        touched(id, 1)
+local entries, entry_count, admitted = {}, 0, {}
+if count > 0 then
+  local pending = asked('HMGET', pending_key, keys)
+  local known, known_before = asked('SMISMEMBER', marker_key, keys),
+    asked('SMISMEMBER', marker_before, keys)
+  for i = 1, count do
+    local key, first = keys[i], firsts[i]
+    local last = (records[i + 1] or #admits + 1) - 1
+    if (known[i] == 1 or known_before[i] == 1) and string.byte(admits, records[i] + 16) == 0 then
+      reply[i] = 'k'
+    elseif pending[i] or admitted[key] then
+      reply[i] = 's'
+    else
+      local code, figures = decide(first, last, string.sub(admits, records[i] + 18, first - 3))
+      if figures then code = code .. figures end
+      reply[i] = code
+      if code == 'a' then
+        for from = first, last, 16 do
+          local id, units = unpack_('<I8I8', admits, from)
+          local p = positions[id]
+          p.h = p.h + units
+          touched(id, 1)
+        end
+        admitted[key] = true
+        entries[entry_count + 1] = key
+        entries[entry_count + 2] = deadline .. string.sub(admits, first, last)
+        entry_count = entry_count + 2
       end
-      pending[key] = true
-      entries[#entries + 1] = key
-      entries[#entries + 1] = deadline .. string.sub(admits, first, last)
     end
   end
 end
@@ -307,6 +309,8 @@ for id, what in pairs(dirty) do
   local p = positions[id]
   if what == 1 then
     redis.call('HSET', p.key, 'h', p.h)
+  elseif p.x == p.was then
+    redis.call('HSET', p.key, 'w', p.w, 'f', p.f, 'h', p.h)
   else
     redis.call('HSET', p.key, 'w', p.w, 'f', p.f, 'x', p.x, 'h', p.h)
   end
