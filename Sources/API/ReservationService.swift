@@ -34,13 +34,11 @@ package final class ReservationService {
         ) {
             bytes,
             call async throws(Status) -> [UInt8] in
-            let request = try decode(Holdfast_V1_ReserveRequest.self, bytes)
-            let context = CallContext(call, newRequestID: newRequestID)
-            return try await withinDeadline(of: call) { () async throws(Status) in
-                try encode(
-                    try await bound.value.reserve(request, context) { call.isCancelled }
-                )
+            let request = try bound.value.request(bytes, call, newRequestID)
+            let outcome = try await withinDeadline(of: call) { () async throws(Status) in
+                try await bound.value.outcome(of: request) { call.isCancelled }
             }
+            return try bound.value.encoded(outcome)
         }
         registry.bidirectional(service: Self.name, method: "ReserveStream") {
             requests,
@@ -97,6 +95,44 @@ package final class ReservationService {
         _ call: CallContext,
         isOver: () -> Bool,
     ) async throws(Status) -> Holdfast_V1_Reservation {
+        try answer(try await outcome(of: try checked(request, call), isOver: isOver))
+    }
+
+    /// The request that a message is.
+    ///
+    /// Apart from what waits: an async function keeps all of its values where others can find them, and
+    /// these are large.
+    private func request(
+        _ bytes: [UInt8],
+        _ call: ServerCall,
+        _ newRequestID: RequestIDs,
+    ) throws(Status) -> ReserveRequest {
+        try checked(
+            try decode(Holdfast_V1_ReserveRequest.self, bytes),
+            CallContext(call, newRequestID: newRequestID),
+        )
+    }
+
+    private func encoded(_ outcome: ReserveOutcome) throws(Status) -> [UInt8] {
+        try encode(try answer(outcome))
+    }
+
+    private func outcome(
+        of request: ReserveRequest,
+        isOver: () -> Bool,
+    ) async throws(Status) -> ReserveOutcome {
+        do throws(Failure) {
+            return try await reserving.reserve(request, isOver: isOver)
+        } catch {
+            throw Status(error)
+        }
+    }
+
+    /// What is asked for, its fields checked.
+    private func checked(
+        _ request: Holdfast_V1_ReserveRequest,
+        _ call: CallContext,
+    ) throws(Status) -> ReserveRequest {
         var validator = Validator()
         validator.key(request.idempotencyKey, "idempotency_key")
         validator.optionalKey(request.owner, "owner")
@@ -114,24 +150,15 @@ package final class ReservationService {
         body.add(request.owner)
         body.add(channel)
         let lines = body.demand(request.lines)
-        let outcome: ReserveOutcome
-        do throws(Failure) {
-            outcome = try await reserving.reserve(
-                ReserveRequest(
-                    key: DigestBuilder.key(.reserve, request.idempotencyKey),
-                    body: .parts(body),
-                    lines: lines,
-                    ttlMs: ttlMs,
-                    owner: request.owner,
-                    channel: channel,
-                    origin: call.origin,
-                ),
-                isOver: isOver,
-            )
-        } catch {
-            throw Status(error)
-        }
-        return try answer(outcome)
+        return ReserveRequest(
+            key: DigestBuilder.key(.reserve, request.idempotencyKey),
+            body: .parts(body),
+            lines: lines,
+            ttlMs: ttlMs,
+            owner: request.owner,
+            channel: channel,
+            origin: call.origin,
+        )
     }
 
     package func getReservation(

@@ -68,6 +68,17 @@ package final class LoopLedger: ReservationLedgerPort {
 
     // MARK: Positions
 
+    package func knownLines(_ demand: [Demand]) -> [(position: PositionID, quantity: Int64)]? {
+        loop.eventLoop.preconditionInEventLoop()
+        var lines: [(position: PositionID, quantity: Int64)] = []
+        lines.reserveCapacity(demand.count)
+        for wanted in demand {
+            guard let id = directory[wanted.key] else { return nil }
+            lines.append((id, wanted.quantity))
+        }
+        return lines
+    }
+
     package func positions(
         _ keys: [PositionKey]
     ) async throws(Failure) -> [ResolvedPosition] {

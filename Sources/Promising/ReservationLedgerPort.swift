@@ -186,6 +186,9 @@ package enum ReservationCommandOutcome: Sendable {
 
 /// The authority over reservations, from one loop.
 package protocol ReservationLedgerPort: AnyObject, SendableMetatype {
+    /// Demand with ids for names, where all of them are at hand; nil where one has to be asked for.
+    func knownLines(_ demand: [Demand]) -> [(position: PositionID, quantity: Int64)]?
+
     /// The ids of positions, in the order of the names.
     func positions(_ keys: [PositionKey]) async throws(Failure) -> [ResolvedPosition]
 

@@ -3,7 +3,9 @@
 package import Domain
 
 /// What became of a request to hold units.
-package enum ReserveOutcome: Hashable, Sendable {
+///
+/// Boxed: it goes through many hands, and an async function keeps room for each value that may come back.
+package indirect enum ReserveOutcome: Hashable, Sendable {
     /// Committed: now, or by an earlier attempt with the same key.
     case held(Reservation)
     /// Nothing is held.

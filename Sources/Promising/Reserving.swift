@@ -83,9 +83,13 @@ package final class Reserving {
         func isOver() -> Bool { hasGone() || deadline.hasPassed }
         let demand = Demand.summed(request.lines)
         let lines: [(position: PositionID, quantity: Int64)]
-        switch try await positions(of: demand, in: request) {
-        case .found(let found): lines = found
-        case .refused(let refusal): return .refused(refusal)
+        if let known = ledger.knownLines(demand) {
+            lines = known
+        } else {
+            switch try await positions(of: demand, in: request) {
+            case .found(let found): lines = found
+            case .refused(let refusal): return .refused(refusal)
+            }
         }
 
         var admission = Admission(key: request.key, lines: lines, channel: request.channel)
@@ -220,7 +224,7 @@ package final class Reserving {
         gate.post(Settlement(epoch: epoch, rows: []), ending: [(key, .dropped)])
     }
 
-    private enum Positions {
+    private indirect enum Positions {
         case found([(position: PositionID, quantity: Int64)])
         case refused(Refusal)
     }

@@ -93,6 +93,8 @@ final class FakeLedger: ReservationLedgerPort {
         LoadedPosition(position: 7, version: 3, free: free, channelSafety: [])
     }
 
+    func knownLines(_ demand: [Demand]) -> [(position: PositionID, quantity: Int64)]? { nil }
+
     func positions(_ keys: [PositionKey]) async throws(Failure) -> [ResolvedPosition] {
         keys.map { $0.sku == "A" ? .known(7) : .unknown(.sku) }
     }

@@ -153,7 +153,8 @@ extension ServerConnection {
         let call = startCall(stream, method)
         call.requestWasCompressed = message.wasCompressed
         let id = stream.id
-        stream.task = owner.loop.start {
+        // Not by `start`: a closure that goes through another function is wrapped once more.
+        stream.task = Task(executorPreference: owner.loop) {
             if call.isCancelled {
                 // Given up before it began: that says nothing about how long calls take.
                 self.owner.callAbandoned(method.priority)
