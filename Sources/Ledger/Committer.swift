@@ -1,5 +1,7 @@
 // Merges the admitted requests of all loops of a process into batches, one transaction each. While
 // one is in flight the next one fills: no timer, no waiting at low load, large batches at high load.
+// One that is worth it is sent after the one before without waiting for its answer, so that Postgres
+// goes on at once: on the way there and back it had nothing to do.
 
 internal import Base
 internal import DequeModule
@@ -33,7 +35,10 @@ package final class Committer: Sendable {
 
     private struct State {
         var waiting = Deque<Chunk>()
-        var isCommitting = false
+        /// Requests that wait.
+        var waitingCount = 0
+        /// Batches that are in flight, or about to be.
+        var underWay = 0
         var counters = CommitterCounters()
     }
 
@@ -44,6 +49,11 @@ package final class Committer: Sendable {
     private let attemptsMax = 6
     /// Lines of one batch: bounds how long it holds its positions.
     static let linesMax = 2_000
+    /// Batches in flight at once: one at work, one behind it.
+    private static let underWayMax = 2
+    /// Requests that are worth a batch of their own while another one is in flight: what a batch costs
+    /// beside its requests is as much as some thirty of them.
+    private static let followerMin = 64
     private let state = Mutex(State())
     private let logger: Logger
 
@@ -59,11 +69,19 @@ package final class Committer: Sendable {
     func submit(_ chunk: Chunk) {
         let batch = state.withLock { state -> [Chunk] in
             state.waiting.append(chunk)
-            if state.isCommitting { return [] }
-            state.isCommitting = true
-            return next(&state)
+            state.waitingCount += chunk.requests.count
+            return begin(&state)
         }
         if !batch.isEmpty { send(batch, attempt: 1) }
+    }
+
+    /// Takes the batch that may leave now; empty when none may.
+    private func begin(_ state: inout State) -> [Chunk] {
+        let isWorth = state.underWay == 0 || state.waitingCount >= Self.followerMin
+        if !isWorth || state.underWay == Self.underWayMax { return [] }
+        let batch = next(&state)
+        state.underWay += batch.isEmpty ? 0 : 1
+        return batch
     }
 
     /// Takes chunks of one epoch, without a key twice, up to the size of a batch.
@@ -86,6 +104,7 @@ package final class Committer: Sendable {
             count += chunk.requests.count
             batch.append(state.waiting.removeFirst())
         }
+        state.waitingCount -= count
         state.counters.batches += batch.isEmpty ? 0 : 1
         state.counters.requests += count
         return batch
@@ -172,20 +191,18 @@ package final class Committer: Sendable {
         logger.error("a batch failed", metadata: ["error": "\(error)"])
         if chunks.count > 1 && !mayRepeat && !isUnknown {
             // One bad request never fails its neighbours: every chunk by itself.
-            for chunk in chunks.reversed() {
-                state.withLock { $0.waiting.prepend(chunk) }
+            state.withLock { state in
+                for chunk in chunks.dropFirst().reversed() {
+                    state.waiting.prepend(chunk)
+                    state.waitingCount += chunk.requests.count
+                }
             }
-            commitAlone()
+            send([chunks[0]], attempt: 1)
             return
         }
         let last = PostgresError(error.kind, error.message, outcomeUnknown: isUnknown)
         for chunk in chunks { chunk.reply(.failure(last)) }
         goOn()
-    }
-
-    private func commitAlone() {
-        let chunk = state.withLock { $0.waiting.removeFirst() }
-        send([chunk], attempt: 1)
     }
 
     private func deliver(_ chunks: [Chunk], _ reply: CommitReply) {
@@ -200,18 +217,18 @@ package final class Committer: Sendable {
         }
     }
 
+    /// A batch is done: sends what may leave now.
     private func goOn() {
+        state.withLock { $0.underWay -= 1 }
         while true {
-            let batch = state.withLock { state -> [Chunk] in
-                let batch = next(&state)
-                state.isCommitting = !batch.isEmpty
-                return batch
-            }
+            let batch = state.withLock { begin(&$0) }
             if batch.isEmpty { return }
             let rest = withoutLate(batch, isUnknown: false)
-            if rest.isEmpty { continue }
-            commit(rest, attempt: 1, isUnknown: false)
-            return
+            if rest.isEmpty {
+                state.withLock { $0.underWay -= 1 }
+            } else {
+                commit(rest, attempt: 1, isUnknown: false)
+            }
         }
     }
 }

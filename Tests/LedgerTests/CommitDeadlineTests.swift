@@ -3,128 +3,25 @@
 
 import Base
 import Domain
-import Logging
-import Loop
-import NIOCore
-import NIOPosix
 import Postgres
 import Promising
-import Synchronization
 import Testing
 
 @testable import Ledger
 
-/// What the gate was told about holds.
-private final class Told: Sendable {
-    private let ending = Mutex<[ID: PendingEnd]>([:])
-
-    func note(_ ends: [(key: ID, end: PendingEnd)]) {
-        ending.withLock { ending in
-            for (key, end) in ends { ending[key] = end }
-        }
-    }
-
-    var all: [ID: PendingEnd] { ending.withLock { $0 } }
-}
-
-/// A committer and the ledger of one loop.
-private struct CommitBench {
-    let loop: Loop
-    let committer: Committer
-    let ledger: NIOLoopBound<LoopLedger>
-    let told = Told()
-
-    init(_ eventLoop: any EventLoop, _ postgres: PostgresClient) async {
-        let loop = Loop(eventLoop)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let committer = Committer(postgres: postgres, requestsMax: 100, logger: logger)
-        let told = self.told
-        self.loop = loop
-        self.committer = committer
-        ledger =
-            await loop.start {
-                let ledger = LoopLedger(
-                    loop: loop,
-                    postgres: postgres,
-                    committer: committer,
-                    requestsMax: 100,
-                    settle: { _, ending in told.note(ending) },
-                )
-                return NIOLoopBound(ledger, eventLoop: loop.eventLoop)
-            }
-            .value
-    }
-
-    /// Asks for a commit, without waiting for what becomes of it.
-    func commit(_ request: CommitRequest) -> Task<Result<CommitOutcome, Failure>, Never> {
-        let ledger = ledger
-        return loop.start {
-            do throws(Failure) {
-                return .success(try await ledger.value.commit(request))
-            } catch {
-                return .failure(error)
-            }
-        }
-    }
-}
-
 @Suite struct CommitDeadlineTests {
-    private func request(
-        _ name: String,
-        until deadline: Deadline,
-        sharesHold: Bool = false,
-    ) -> CommitRequest {
-        CommitRequest(
-            key: id(name),
-            fingerprint: id("body"),
-            lines: [(1, 1)],
-            ttlMs: 60_000,
-            owner: "",
-            channel: "",
-            origin: tester,
-            epoch: 0,
-            sharesHold: sharesHold,
-            deadline: deadline,
-        )
-    }
-
-    /// Runs `body` with a store that has units at position 1, and a committer on it.
-    private func withBench(
-        _ body: (Store, CommitBench) async throws -> Void
-    ) async throws {
-        try await withStore { store in
-            try await store.receive("r", [Demand(key: key("A"), quantity: 100)])
-            #expect(try store.sql("SELECT id FROM positions") == "1")
-            let configuration = PostgresConfiguration(conninfo: store.conninfo, connections: 1)
-            let postgres = PostgresClient(configuration: configuration)
-            try postgres.start()
-            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let outcome: Result<Void, any Error>
-            do {
-                outcome = .success(
-                    try await body(store, await CommitBench(group.next(), postgres))
-                )
-            } catch {
-                outcome = .failure(error)
-            }
-            await postgres.shutdown()
-            try await group.shutdownGracefully()
-            try outcome.get()
-        }
-    }
-
     @Test func `late requests leave their batch and the others are committed`() async throws {
-        try await withBench { (store, bench) async throws in
+        try await CommitBench.run { (store, bench) async throws in
             let (first, waiting) = try await store.postgres.withSession { session in
                 try await session.simple("BEGIN; SELECT 1 FROM positions FOR UPDATE")
-                let first = bench.commit(request("first", until: .never))
+                let first = bench.commit(CommitBench.request("first", until: .never))
                 while bench.committer.counters.batches == 0 { await Task.yield() }
                 // These wait until the first batch is through: it waits for the lock.
                 let soon = Deadline.now.advanced(milliseconds: 20)
                 let waiting = [
-                    request("late", until: soon),
-                    request("sharing", until: soon, sharesHold: true),
-                    request("patient", until: soon.advanced(milliseconds: 60_000)),
+                    CommitBench.request("late", until: soon),
+                    CommitBench.request("sharing", until: soon, sharesHold: true),
+                    CommitBench.request("patient", until: soon.advanced(milliseconds: 60_000)),
                 ]
                 .map { bench.commit($0) }
                 while !soon.hasPassed { try await Task.sleep(for: .milliseconds(5)) }
@@ -158,8 +55,9 @@ private struct CommitBench {
     }
 
     @Test func `a batch in which everybody is late is not sent and the next one is`() async throws {
-        try await withBench { (store, bench) async throws in
-            let late = [1, 2, 3].map { bench.commit(request("late-\($0)", until: .now)) }
+        try await CommitBench.run { (store, bench) async throws in
+            let late = [1, 2, 3]
+                .map { bench.commit(CommitBench.request("late-\($0)", until: .now)) }
             for task in late {
                 guard case .failure(.deadlineExceeded) = await task.value else {
                     Issue.record("late: \(await task.value)")
@@ -168,7 +66,7 @@ private struct CommitBench {
             }
             #expect(bench.told.all.count == 3)
             #expect(bench.told.all.values.allSatisfy { $0 == .dropped })
-            let next = bench.commit(request("next", until: .never))
+            let next = bench.commit(CommitBench.request("next", until: .never))
             guard case .success(.committed) = await next.value else {
                 Issue.record("next: \(await next.value)")
                 return
