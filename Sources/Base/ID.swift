@@ -38,22 +38,17 @@ package struct ID: Hashable, Comparable, Sendable {
 extension ID: CustomStringConvertible {
     /// The 36 characters of RFC 9562, lower case.
     package var description: String {
-        unsafe String(unsafeUninitializedCapacity: 36) { text in
-            var at = 0
-            func put(_ character: UInt8) {
-                unsafe text[at] = character
-                at += 1
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 {
+                text.append(UInt8(ascii: "-"))
             }
-            for index in 0..<16 {
-                if index == 4 || index == 6 || index == 8 || index == 10 {
-                    put(UInt8(ascii: "-"))
-                }
-                let byte = self[byte: index]
-                put(hexDigit(byte >> 4))
-                put(hexDigit(byte & 15))
-            }
-            return at
+            let byte = self[byte: index]
+            text.append(hexDigit(byte >> 4))
+            text.append(hexDigit(byte & 15))
         }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Reads the 36 characters of RFC 9562; nil when anything else stands there.

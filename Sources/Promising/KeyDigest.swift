@@ -30,15 +30,11 @@ package struct DigestBuilder: Sendable {
     /// The first 128 bits of the SHA-256 of what was added, in the form of a version 8 UUID
     /// (RFC 9562, section 5.8).
     package func digest() -> ID {
-        var hash = SHA256()
-        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
-        var id = unsafe hash.finalize()
-            .withUnsafeBytes { digest in
-                unsafe ID(
-                    high: UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
-                    low: UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-                )
-            }
+        var id = ID(high: 0, low: 0)
+        for byte in SHA256.hash(data: bytes).prefix(16) {
+            id.high = id.high << 8 | id.low >> 56
+            id.low = id.low << 8 | UInt64(byte)
+        }
         id.high = id.high & 0xffff_ffff_ffff_0fff | 0x8000
         id.low = id.low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         return id

@@ -91,7 +91,6 @@ package final class Reserving {
             case .refused(let refusal): return .refused(refusal)
             }
         }
-
         var admission = Admission(key: request.key, lines: lines, channel: request.channel)
         admission.deadline = deadline
         if let line = soldOut.firstLine(of: lines),

@@ -127,7 +127,9 @@ extension Heavy {
             let dry = try DriftRun(deployment, ["repair", "HOT@N1"])
             #expect(dry.status == 7)
             #expect(try DriftRun(deployment, ["--sku", "HOT"]).status == 7, "a dry run repaired")
-            let repair = try repaired("HOT", deployment)
+            // A view in so much use may change at every attempt: then one is told to try again.
+            var repair = try repaired("HOT", deployment)
+            for _ in 0..<10 where repair.status == 7 { repair = try repaired("HOT", deployment) }
             #expect(repair.status == 0, "\(repair.errors)")
             try await load.goesOn(by: 30)
             #expect(try DriftRun(deployment, ["--all"]).status == 0)
