@@ -1,4 +1,4 @@
-// Integers as bytes, for digests and the gate.
+// Integers as bytes, for digests and the gate's scripts.
 
 extension [UInt8] {
     /// Appends eight bytes, the least significant first.
@@ -8,10 +8,5 @@ extension [UInt8] {
             append(UInt8(truncatingIfNeeded: rest))
             rest >>= 8
         }
-    }
-
-    /// Appends the 16 bytes of an id, the most significant first.
-    package mutating func append(id: ID) {
-        for index in 0..<16 { append(id[byte: index]) }
     }
 }

@@ -165,12 +165,7 @@ struct PeekQuestion {
             }
             let place = parts[index].places.count
             parts[index].places[position] = place
-            for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                parts[index].ids
-                    .append(
-                        UInt8(truncatingIfNeeded: UInt64(bitPattern: position) >> shift)
-                    )
-            }
+            parts[index].ids.append(littleEndian: position)
             count += 1
             return PeekPlace(channel: index, place: place)
         }

@@ -126,6 +126,11 @@ package struct ScriptReply {
 }
 
 extension [UInt8] {
+    /// Appends the 16 bytes of an id.
+    fileprivate mutating func append(id: ID) {
+        for index in 0..<16 { append(id[byte: index]) }
+    }
+
     /// Appends a length of one byte and the text.
     fileprivate mutating func append(short text: String) {
         invariant(text.utf8.count < 256, "a name of \(text.utf8.count) bytes")

@@ -83,13 +83,6 @@ package final class LoopLedger: ReservationLedgerPort {
         _ keys: [PositionKey]
     ) async throws(Failure) -> [ResolvedPosition] {
         loop.eventLoop.preconditionInEventLoop()
-        var known: [ResolvedPosition] = []
-        known.reserveCapacity(keys.count)
-        for key in keys {
-            guard let id = directory[key] else { break }
-            known.append(.known(id))
-        }
-        if known.count == keys.count { return known }
         let unseen = keys.filter { directory[$0] == nil }
         var found: [PositionKey: ResolvedPosition] = [:]
         if !unseen.isEmpty {

@@ -207,10 +207,6 @@ struct Migration: Sendable {
         Migration("V0022_repaired_breaks", PackageResources.V0022_repaired_breaks_sql),
         Migration("V0023_channel_write_back", PackageResources.V0023_channel_write_back_sql),
         Migration("V0024_promise_at_risk", PackageResources.V0024_promise_at_risk_sql),
-        Migration(
-            "V0025_claim_what_is_left",
-            PackageResources.V0025_claim_what_is_left_sql
-        ),
     ]
 }
 

@@ -73,8 +73,7 @@ final class LoopParts {
     }
 
     typealias ServingPlaces = RoutedRerouting<
-        LoopPeek, RouteLedger, Holding,
-        StockRerouting<FulfilmentLedger, Holding>
+        LoopPeek, RouteLedger, Holding, StockRerouting<FulfilmentLedger, Holding>
     >
     typealias ServingRerouteWorker = RerouteWorker<
         FulfilmentLedger, LoopGate, Holding, ServingPlaces

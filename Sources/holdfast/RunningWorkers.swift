@@ -29,7 +29,6 @@ extension RunningServer {
         typealias Warm = WarmWorker<LoopGate, WarmStore>
         private typealias DriftWatcher = DriftWorker<LoopGate, DriftLedger>
         private typealias Routing = RoutingWorker<NetworkLedger, LoopGate>
-        private typealias Heal = HealWorker
 
         private let loop: Loop
         private let expiry: NIOLoopBound<ExpiryWorker<ExpiryStore, LoopGate>>
@@ -41,7 +40,7 @@ extension RunningServer {
         /// Nil when nobody wants it.
         private let drift: NIOLoopBound<DriftWatcher>?
         /// One for each loop; the first looks for overdue holds as well.
-        private let healing: [(loop: Loop, worker: NIOLoopBound<Heal>)]
+        private let healing: [(loop: Loop, worker: NIOLoopBound<HealWorker>)]
 
         /// Starts them.
         static func start(
@@ -49,7 +48,7 @@ extension RunningServer {
             _ shared: SharedParts,
             _ parts: [BoundParts],
         ) async -> Workers {
-            var healing: [(loop: Loop, worker: NIOLoopBound<Heal>)] = []
+            var healing: [(loop: Loop, worker: NIOLoopBound<HealWorker>)] = []
             for (index, part) in parts.enumerated() {
                 healing.append(
                     (part.loop, await heal(part, looksForOverdue: index == 0, shared))
@@ -233,10 +232,10 @@ extension RunningServer {
             _ part: BoundParts,
             looksForOverdue: Bool,
             _ shared: SharedParts,
-        ) async -> NIOLoopBound<Heal> {
+        ) async -> NIOLoopBound<HealWorker> {
             await part.loop
                 .start {
-                    let worker = Heal(
+                    let worker = HealWorker(
                         loop: part.loop,
                         healing: part.bound.value.healing,
                         intervalMs: Self.healIntervalMs,

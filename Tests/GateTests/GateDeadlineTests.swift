@@ -23,11 +23,9 @@ private final class Answered: Sendable {
 }
 
 @Suite struct GateDeadlineTests {
-    private typealias TestedGate = LoopGate
-
     /// Runs `body` with a gate whose view has position 7 with 100 units.
     private func withGate(
-        _ body: sending @escaping (ScriptBench, TestedGate) async throws -> Void
+        _ body: sending @escaping (ScriptBench, LoopGate) async throws -> Void
     ) async throws {
         try await ScriptBench.with { bench in
             try await bench.run { call in
@@ -41,7 +39,7 @@ private final class Answered: Sendable {
         Admission(key: ID(high: 9, low: key), lines: [(7, 3)], channel: "", deadline: deadline)
     }
 
-    private func failure(_ gate: TestedGate, _ admission: Admission) async -> Failure? {
+    private func failure(_ gate: LoopGate, _ admission: Admission) async -> Failure? {
         do throws(Failure) {
             _ = try await gate.admit(admission)
             return nil

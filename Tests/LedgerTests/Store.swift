@@ -227,7 +227,6 @@ private func migrate(_ conninfo: String) async throws {
         PackageResources.V0022_repaired_breaks_sql,
         PackageResources.V0023_channel_write_back_sql,
         PackageResources.V0024_promise_at_risk_sql,
-        PackageResources.V0025_claim_what_is_left_sql,
     ]
     for migration in migrations {
         try await owner.simple(String(decoding: migration, as: UTF8.self))
